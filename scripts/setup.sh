@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# setup.sh demo|test: installs, by Debian's apt, what is missing.
+#
+#   demo   to build hotcell and run a specimen: a compiler, libseccomp, one engine
+#   test   demo, and every engine and tool that the tests use
+#
+# Says loudly what cannot be had and why; does nothing, quickly, where all is there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PATH=$PATH:/usr/sbin:/sbin:${CARGO_HOME:-$HOME/.cargo}/bin
+
+say() { echo "setup: $*" >&2; }
+loud() { printf 'setup: ==> %s\n' "$*" >&2; }
+
+# PACKAGE PROBE...: a package is missing where its probe (a command name, or a path or
+# pattern) finds nothing. Debian's name stands first; a program may come from elsewhere.
+demo_packages=(
+  'gcc gcc' 'libc6-dev /usr/lib/*/libc.a' 'make make' 'pkg-config pkg-config'
+  'libseccomp-dev /usr/include/seccomp.h' 'mmdebstrap mmdebstrap' 'ca-certificates /etc/ssl/certs/ca-certificates.crt'
+)
+test_packages=(
+  'docker.io dockerd' 'docker-cli docker' 'podman podman' 'runc runc' 'crun crun' 'uidmap newuidmap'
+  'busybox-static busybox' 'strace strace' 'tmux tmux' 'bubblewrap bwrap' 'hyperfine hyperfine'
+  'shellcheck shellcheck' 'iproute2 ip' 'util-linux setsid' 'procps ps' 'python3 python3' 'e2fsprogs mke2fs'
+)
+# gVisor is not packaged for every architecture; its tests say so when they cannot run.
+optional_packages=('runsc runsc')
+
+present() {
+  local probe=$1
+  case $probe in
+    /*) compgen -G "$probe" >/dev/null ;;
+    *) command -v "$probe" >/dev/null ;;
+  esac
+}
+
+# missing 'PACKAGE PROBE'...: prints the packages whose probe finds nothing.
+missing() {
+  local row
+  for row; do present "${row#* }" || echo "${row%% *}"; done
+}
+
+as_root() {
+  if ((EUID == 0)); then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    loud "root is needed to install packages, and sudo is not here: run this as root"
+    exit 1
+  fi
+}
+
+# Installs what is named and can be had; the rest is left to the check that follows.
+install() {
+  local package wanted=()
+  say "installing $*"
+  as_root apt-get update -qq
+  for package; do
+    [[ -z $(apt-cache madison "$package" 2>/dev/null) ]] || wanted+=("$package")
+  done
+  ((${#wanted[@]} == 0)) ||
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}"
+}
+
+rust_needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+
+rust_ready() {
+  local have
+  have=$(cargo --version 2>/dev/null | cut -d' ' -f2) || return 1
+  [[ -n $have && $(printf '%s\n' "$rust_needed" "$have" | sort -V | head -n 1) == "$rust_needed" ]]
+}
+
+check_rust() {
+  rust_ready || {
+    loud "Rust $rust_needed or newer is needed, found: $(cargo --version 2>/dev/null || echo none)"
+    loud "Debian's cargo is too old; get rustup: curl --proto '=https' -sSf https://sh.rustup.rs | sh"
+    loud "(or, where rustup is there already: rustup update stable)"
+    return 1
+  }
+  [[ $1 == test ]] || return 0
+  { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1 || {
+    loud "rustfmt and clippy are needed for the tests: rustup component add rustfmt clippy"
+    return 1
+  }
+}
+
+mode=${1:-}
+case $mode in
+  demo)
+    needed=("${demo_packages[@]}") optional=()
+    # One engine is enough: Docker where there is none.
+    command -v dockerd >/dev/null || command -v podman >/dev/null ||
+      needed+=('docker.io dockerd' 'docker-cli docker')
+    ;;
+  test) needed=("${demo_packages[@]}" "${test_packages[@]}") optional=("${optional_packages[@]}") ;;
+  *)
+    sed -n '2,/^set -/{/^#/s/^# \{0,1\}//p}' "$0"
+    exit 2
+    ;;
+esac
+
+mapfile -t lacking < <(missing "${needed[@]}" ${optional[@]+"${optional[@]}"})
+if ((${#lacking[@]} > 0)); then
+  command -v apt-get >/dev/null || {
+    loud "this is not a Debian machine; install what these Debian packages hold: ${lacking[*]}"
+    check_rust "$mode" || :
+    exit 1
+  }
+  install "${lacking[@]}" || loud "apt-get failed; its message is above"
+fi
+
+failed=0
+for package in $(missing "${needed[@]}"); do
+  loud "cannot have $package: apt has no such package here, or could not install it; hotcell needs it"
+  failed=1
+done
+for package in $(missing ${optional[@]+"${optional[@]}"}); do
+  loud "cannot have $package: apt has no such package here; the tests that need it will say that they did not run"
+done
+check_rust "$mode" || failed=1
+exit "$failed"

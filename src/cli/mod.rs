@@ -1,0 +1,161 @@
+//! The command line: one file a subcommand. Arguments are parsed here and
+//! nowhere else; each subcommand gives back hotcell's exit status.
+
+mod doctor;
+mod engine;
+mod error;
+mod image;
+mod pages;
+mod policy;
+mod profile;
+mod run;
+mod seccomp;
+mod text;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use error::CliError;
+
+use crate::config;
+use crate::supervise;
+
+/// hotcell could not do what was asked: the exit status of `docker run` for the same.
+const COULD_NOT: u8 = 125;
+
+/// Run untrusted code in a hardened cell, and watch what each layer does.
+#[derive(Debug, Parser)]
+#[command(name = "hotcell", version, about, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  hotcell run suspicious.py                       the default policy, `hardened`
+  hotcell run --without network suspicious.py     one layer off
+  hotcell run --layer memory=64m --format json -  from standard input, as JSON
+  hotcell doctor                                  what this host can give
+  hotcell image build                             make the sandbox image
+
+Files:
+  config.toml, policies/*.toml and seccomp/*.json in $XDG_CONFIG_HOME/hotcell";
+
+/// Options of every subcommand.
+#[derive(Args, Clone, Debug)]
+pub struct Common {
+    /// Configuration file [default: $XDG_CONFIG_HOME/hotcell/config.toml, or $HOTCELL_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// auto, docker, podman, or an address such as unix:///run/docker.sock [default: auto, or $HOTCELL_ENGINE]
+    #[arg(long, global = true, value_name = "ENGINE")]
+    engine: Option<String>,
+}
+
+impl Common {
+    /// The settled configuration.
+    ///
+    /// # Errors
+    /// When a file, a variable or an argument is not valid.
+    fn load(&self, image: Option<String>, policy: Option<String>) -> Result<config::Config, CliError> {
+        let arguments =
+            config::Arguments { config: self.config.clone(), engine: self.engine.clone(), image, policy };
+        Ok(config::Config::load(&arguments)?)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a specimen to its end and tell what was denied, used and printed
+    Run(run::RunArgs),
+    /// Tell which engines and layers this host can give, and why not
+    Doctor(doctor::DoctorArgs),
+    /// Make or list sandbox images
+    #[command(subcommand)]
+    Image(image::ImageCommand),
+    /// List or show policies
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Show or check seccomp profiles
+    #[command(subcommand)]
+    Seccomp(seccomp::SeccompCommand),
+    /// Print completions for a shell
+    Completions(pages::CompletionsArgs),
+    /// Print the manual page, in roff
+    Man,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// Parses the arguments and does what they ask.
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(status) = as_reaper(&arguments) {
+        return status;
+    }
+    match Cli::try_parse_from(&arguments) {
+        Ok(cli) => dispatch(cli),
+        Err(error) => {
+            // Nothing better can be done where even this cannot be printed.
+            let _ = error.print();
+            // A specimen may well exit with clap's 2; a run that never was says so.
+            let running = arguments.get(1).is_some_and(|word| word == "run");
+            ExitCode::from(if running && error.use_stderr() { COULD_NOT } else { u8::try_from(error.exit_code()).unwrap_or(2) })
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> ExitCode {
+    let Cli { common, command } = cli;
+    let (result, failure) = match command {
+        Command::Run(arguments) => (run::run(&common, &arguments), COULD_NOT),
+        Command::Doctor(arguments) => (doctor::doctor(&common, &arguments), 1),
+        Command::Image(command) => (image::image(&common, &command), 1),
+        Command::Policy(command) => (policy::policy(&common, &command), 1),
+        Command::Seccomp(command) => (seccomp::seccomp(&common, &command), 1),
+        Command::Completions(arguments) => (pages::completions(&arguments), 1),
+        Command::Man => (pages::man(), 1),
+    };
+    match result {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            anstream::eprintln!("{}", text::failure(&error));
+            ExitCode::from(failure)
+        }
+    }
+}
+
+/// A reaper is hotcell under another name, outside the documented commands.
+fn as_reaper(arguments: &[OsString]) -> Option<ExitCode> {
+    let words: Option<Vec<String>> = arguments.iter().skip(1).map(|word| word.clone().into_string().ok()).collect();
+    let words = words?;
+    let (first, rest) = words.split_first()?;
+    if first != supervise::REAPER_SUBCOMMAND {
+        return None;
+    }
+    let done = supervise::parse_reaper(rest).is_some_and(|remains| supervise::reap(&remains).is_ok());
+    Some(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A runtime for the engine's client; one thread is enough, since whatever blocks has a thread of its own.
+///
+/// # Errors
+/// When the system is out of descriptors.
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| CliError::Io { doing: "starting the runtime", source })
+}

@@ -1,0 +1,278 @@
+//! `hotcell run`: one specimen, one cell, everything told.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use super::{CliError, Common, engine, profile, runtime, text};
+use crate::config::Config;
+use crate::engine::{Engine, EngineError};
+use crate::plan::{CellPlan, Request};
+use crate::policy::{Layer, Policy};
+use crate::run::{Outcome, RunEvent, Summary, event_json, summary_json, to_line, to_pretty};
+use crate::specimen::Specimen;
+use crate::supervise::{self, Cell, Owner, Site, Stdin};
+use crate::text::visible;
+
+/// Events that may wait for a slow reader before the specimen's output does.
+const EVENT_ROOM: usize = 4096;
+
+/// Arguments of `hotcell run`.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct RunArgs {
+    /// The specimen; `-` or nothing for standard input
+    file: Option<PathBuf>,
+    /// The specimen's language, where its name, shebang and content do not tell
+    #[arg(long, value_name = "NAME")]
+    language: Option<String>,
+    /// A policy's name or file [default: hardened, or $HOTCELL_POLICY]
+    #[arg(long, value_name = "POLICY")]
+    policy: Option<String>,
+    /// Set a layer for this run, such as memory=64m or network=bridge; may be repeated
+    #[arg(long = "layer", value_name = "NAME=VALUE")]
+    layers: Vec<String>,
+    /// Switch a layer off for this run; may be repeated
+    #[arg(long, value_name = "LAYER")]
+    without: Vec<String>,
+    /// A seccomp profile: a shipped name, or a file in the OCI or Docker form
+    #[arg(long, value_name = "PROFILE")]
+    seccomp: Option<String>,
+    /// The image the cell is made from [default: code-sandbox:latest, or $HOTCELL_IMAGE]
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<String>,
+    /// The deadline, such as 10s or 500ms
+    #[arg(long, value_name = "TIME")]
+    timeout: Option<String>,
+    /// What the specimen reads from its standard input
+    #[arg(long, value_name = "FILE")]
+    stdin: Option<PathBuf>,
+    /// Let the engine itself enforce the profile, as an exported `docker run` would; denials cannot be seen
+    #[arg(long)]
+    native: bool,
+    /// How to tell of the run
+    #[arg(long, value_enum, default_value_t = RunFormat::Text)]
+    format: RunFormat,
+}
+
+const EXAMPLES: &str = "Examples:
+  hotcell run suspicious.py
+  hotcell run --without network --without seccomp suspicious.py
+  hotcell run --layer pids=16 --layer tmpfs=8m --timeout 2s suspicious.py
+  hotcell run --seccomp profile.json --format json suspicious.py
+  curl -s https://example.com/x.py | hotcell run --language python -
+
+Exit status: the specimen's own; 124 the deadline ended it; 125 hotcell could
+not run it; 128+N signal N ended it; 130 you stopped it.";
+
+/// How a run is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum RunFormat {
+    /// Output as it comes, denials and limits on standard error, then a summary
+    Text,
+    /// One object at the end
+    Json,
+    /// One object an event, as it happens
+    Jsonl,
+}
+
+/// Runs it; gives the exit status.
+///
+/// # Errors
+/// When there is nothing to run or nothing to run it in.
+pub fn run(common: &Common, arguments: &RunArgs) -> Result<u8, CliError> {
+    let told = Prepared::new(common, arguments).and_then(|prepared| {
+        let runtime = runtime()?;
+        let outcome = runtime.block_on(prepared.run(arguments.format));
+        // What still blocks in a thread of the runtime (a stuck input file) is not waited for.
+        runtime.shutdown_background();
+        outcome
+    });
+    if let Err(error) = &told {
+        tell_failure(arguments.format, error);
+    }
+    told
+}
+
+/// A pipeline that reads JSON gets an object also where nothing could be run.
+fn tell_failure(format: RunFormat, error: &CliError) {
+    let outcome = Outcome::NotStarted(error.to_string());
+    match format {
+        RunFormat::Text => {}
+        RunFormat::Json => {
+            let summary = Summary { outcome: Some((outcome, std::time::Duration::ZERO)), ..Summary::default() };
+            println!("{}", to_pretty(&summary_json(&summary)));
+        }
+        RunFormat::Jsonl => {
+            let kind = crate::run::EventKind::Exit { outcome, warnings: Vec::new() };
+            println!("{}", to_line(&event_json(&RunEvent { at: std::time::Duration::ZERO, kind })));
+        }
+    }
+}
+
+/// Everything that can be settled before an engine is asked.
+struct Prepared {
+    config: Config,
+    request: Request,
+    specimen: Specimen,
+    stdin: Stdin,
+    /// The runtime that the command line, and not only a policy, asks for.
+    runtime_named: Option<String>,
+}
+
+impl Prepared {
+    fn new(common: &Common, arguments: &RunArgs) -> Result<Self, CliError> {
+        let config = common.load(arguments.image.clone(), arguments.policy.clone())?;
+        let policy = policy(&config, arguments)?;
+        let specimen = specimen(&config, arguments)?;
+        let filter = policy.seccomp.get().map(|choice| profile::load(choice, &config, &policy)).transpose()?;
+        let stdin = match &arguments.stdin {
+            None => Stdin::Empty,
+            Some(path) => Stdin::File(File::open(path).map_err(|source| CliError::File {
+                doing: "cannot read the specimen's input",
+                path: shown(path),
+                source,
+            })?),
+        };
+        let named = arguments.layers.iter().any(|layer| layer.starts_with("runtime="));
+        let runtime_named = policy.runtime.get().filter(|_| named).map(|runtime| runtime.0.clone());
+        let request = Request {
+            policy,
+            filter,
+            image: config.image.clone(),
+            native: arguments.native,
+            host_env: host_environment(),
+        };
+        Ok(Self { config, request, specimen, stdin, runtime_named })
+    }
+
+    async fn run(self, format: RunFormat) -> Result<u8, CliError> {
+        let stop = stop_on_signals()?;
+        let engine = engine::connect(&self.config).await?;
+        let capabilities = engine.capabilities().await?;
+        if let Some(name) = &self.runtime_named
+            && !(capabilities.runtimes.contains(name) && (capabilities.runtime_choice || *name == capabilities.default_runtime))
+        {
+            return Err(EngineError::RuntimeUnknown {
+                runtime: name.clone(),
+                registered: capabilities.runtimes,
+                endpoint: engine.endpoint().clone(),
+            }
+            .into());
+        }
+        let plan = CellPlan::new(self.request, &capabilities, &supervise::kernel());
+        let site = Site {
+            engine: Arc::new(engine),
+            engine_version: capabilities.version.clone(),
+            run_dir: self.config.prepare_run_dir()?,
+            owner: Owner::this_process().map_err(|source| CliError::Io { doing: "reading /proc", source })?,
+        };
+        if format == RunFormat::Text {
+            text::before(&plan.request.policy, &self.specimen);
+        }
+        // The sweep touches only what has no owner left, so it needs no order.
+        let (cell, swept) = tokio::join!(
+            Cell::make(site.clone(), plan, &self.specimen),
+            supervise::sweep(&*site.engine, &site.run_dir, &site.owner),
+        );
+        let cell = cell?;
+        text::swept(&swept);
+        let (events, received) = mpsc::channel(EVENT_ROOM);
+        let (outcome, ()) = tokio::join!(cell.run(&self.specimen, self.stdin, events, stop), tell(format, received));
+        Ok(outcome.exit_status())
+    }
+}
+
+fn policy(config: &Config, arguments: &RunArgs) -> Result<Policy, CliError> {
+    let mut policy = Policy::load(&config.policy, &config.dirs.policies())?;
+    for change in &arguments.layers {
+        let Some((name, value)) = change.split_once('=') else {
+            let change = visible(change.as_bytes());
+            return Err(CliError::Said(format!(
+                "--layer {change}: write NAME=VALUE, such as memory=64m; --without NAME switches a layer off"
+            )));
+        };
+        policy.set(Layer::from_name(name)?, value)?;
+    }
+    if let Some(profile) = &arguments.seccomp {
+        policy.set(Layer::Seccomp, profile)?;
+    }
+    if let Some(time) = &arguments.timeout {
+        policy.set(Layer::Timeout, time)?;
+    }
+    for name in &arguments.without {
+        policy.set_on(Layer::from_name(name)?, false);
+    }
+    Ok(policy)
+}
+
+fn specimen(config: &Config, arguments: &RunArgs) -> Result<Specimen, CliError> {
+    let (languages, forced, cap) = (&config.languages, arguments.language.as_deref(), config.max_size);
+    match &arguments.file {
+        Some(path) if path != Path::new("-") => Ok(Specimen::load(path, languages, forced, cap)?),
+        None if io::stdin().is_terminal() => {
+            Err(CliError::Said("no specimen: name a file, or pipe it in (hotcell run -)".to_owned()))
+        }
+        _ => Ok(Specimen::read("stdin", io::stdin().lock(), languages, forced, cap)?),
+    }
+}
+
+fn shown(path: &Path) -> String {
+    visible(path.as_os_str().as_encoded_bytes())
+}
+
+/// A variable that is not UTF-8 cannot cross the engines' JSON and is left out.
+fn host_environment() -> BTreeMap<String, String> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+}
+
+/// Becomes true at the first signal that asks hotcell to end; at the second, hotcell ends at once and the reaper
+/// removes the cell.
+fn stop_on_signals() -> Result<watch::Receiver<bool>, CliError> {
+    let listen = |kind| signal(kind).map_err(|source| CliError::Io { doing: "listening for signals", source });
+    let mut signals =
+        [listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?];
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        any(&mut signals).await;
+        // A run that is over already needs no stopping.
+        let _ = stop.send(true);
+        any(&mut signals).await;
+        std::process::exit(130);
+    });
+    Ok(stopped)
+}
+
+async fn any(signals: &mut [Signal; 3]) {
+    let [interrupt, terminate, hangup] = signals;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+}
+
+/// Tells the events as they come, until the run's sender is gone.
+async fn tell(format: RunFormat, mut events: mpsc::Receiver<RunEvent>) {
+    let mut summary = Summary::default();
+    let mut teller = text::Teller::new();
+    while let Some(event) = events.recv().await {
+        match format {
+            RunFormat::Text => teller.tell(&event),
+            RunFormat::Jsonl => text::print_line(&to_line(&event_json(&event))),
+            RunFormat::Json => {}
+        }
+        summary.apply(&event);
+    }
+    match format {
+        RunFormat::Text => teller.finish(&summary),
+        RunFormat::Json => text::print_line(&to_pretty(&summary_json(&summary))),
+        RunFormat::Jsonl => {}
+    }
+}

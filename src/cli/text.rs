@@ -1,0 +1,302 @@
+//! A run as text for people: the specimen's output on standard output and
+//! error, and on standard error, in colour where it is a terminal, what the
+//! layers did and what it all came to.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+
+use super::CliError;
+use crate::engine::{CellName, EngineError};
+use crate::policy::Policy;
+use crate::run::{
+    Denial, EventKind, Force, LayerState, LimitKind, Observation, Outcome, RunEvent, Stream, Summary,
+};
+use crate::specimen::Specimen;
+use crate::text::VisibleStream;
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const CARE: Style = AnsiColor::Yellow.on_default();
+
+/// Denials listed in the summary; the rest are counted.
+const MOST_LISTED: usize = 20;
+
+fn styled(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// hotcell's own failure, as one line.
+pub fn failure(error: &CliError) -> String {
+    format!("{} {error}", styled(BAD, "hotcell:"))
+}
+
+/// A line on standard output; a reader that is gone is nobody to tell.
+pub fn print_line(line: &str) {
+    let _ = writeln!(io::stdout().lock(), "{line}");
+}
+
+fn note(line: impl Display) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+/// What a reviewer should know before the specimen runs.
+pub fn before(policy: &Policy, specimen: &Specimen) {
+    for exposure in policy.exposures() {
+        note(format_args!("{} {}", styled(CARE, "exposed:"), exposure.what));
+    }
+    let scan = specimen.hidden();
+    for finding in &scan.findings {
+        note(format_args!(
+            "{} {}:{}:{}: {}: {}",
+            styled(CARE, "hidden:"),
+            specimen.name,
+            finding.line,
+            finding.column,
+            finding.kind.name(),
+            finding.what
+        ));
+    }
+    if scan.total > scan.findings.len() {
+        note(format_args!("{} {} more", styled(CARE, "hidden:"), scan.total - scan.findings.len()));
+    }
+}
+
+/// What a crashed hotcell had left.
+pub fn swept(result: &Result<Vec<CellName>, EngineError>) {
+    match result {
+        Ok(cells) => {
+            for cell in cells {
+                note(format_args!("{} removed {cell}, which a hotcell that is gone had left", styled(DIM, "swept:")));
+            }
+        }
+        Err(error) => note(format_args!("{} {error}", styled(CARE, "not swept:"))),
+    }
+}
+
+/// Tells a run as it happens.
+pub struct Teller {
+    stdout: VisibleStream,
+    stderr: VisibleStream,
+    /// Both streams are on one screen, and its last line is unfinished.
+    mid_line: bool,
+    one_screen: bool,
+    limits_told: Vec<LimitKind>,
+}
+
+impl Teller {
+    /// Nothing told yet.
+    pub fn new() -> Self {
+        Self {
+            stdout: VisibleStream::new(),
+            stderr: VisibleStream::new(),
+            mid_line: false,
+            one_screen: io::stdout().is_terminal() && io::stderr().is_terminal(),
+            limits_told: Vec::new(),
+        }
+    }
+
+    /// Tells one event.
+    pub fn tell(&mut self, event: &RunEvent) {
+        match &event.kind {
+            EventKind::Cell(facts) => {
+                for warning in &facts.warnings {
+                    self.note(format_args!("{} {warning}", styled(CARE, "warning:")));
+                }
+                if let Observation::NotObservable(reason) = &facts.denials {
+                    self.note(format_args!("{} {reason}", styled(CARE, "denials:")));
+                }
+            }
+            EventKind::Output { stream, bytes } => self.output(*stream, bytes),
+            EventKind::Denial(denial) if denial.count == 1 || denial.first == event.at => {
+                self.note(format_args!("{} {}", stamp(event.at), one_denial(denial)));
+            }
+            EventKind::Limit(limit) if !self.limits_told.contains(&limit.kind) => {
+                self.limits_told.push(limit.kind);
+                let (layer, what) = (limit.kind.layer(), limit.kind.what());
+                self.note(format_args!("{} {} {layer}: {what}", stamp(event.at), styled(CARE, "limit ")));
+            }
+            EventKind::Started { .. }
+            | EventKind::Dropped { .. }
+            | EventKind::Denial(_)
+            | EventKind::Limit(_)
+            | EventKind::Resource(_)
+            | EventKind::Exit { .. } => {}
+        }
+    }
+
+    fn output(&mut self, stream: Stream, bytes: &[u8]) {
+        // A reader that is gone is no reason to stop the run.
+        let text = match stream {
+            Stream::Stdout => {
+                let text = self.stdout.push(bytes);
+                let mut out = io::stdout().lock();
+                let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+                text
+            }
+            Stream::Stderr => {
+                let text = self.stderr.push(bytes);
+                let _ = io::stderr().lock().write_all(text.as_bytes());
+                text
+            }
+        };
+        if !text.is_empty() {
+            self.mid_line = !text.ends_with('\n');
+        }
+    }
+
+    fn note(&mut self, line: impl Display) {
+        if std::mem::take(&mut self.mid_line) && self.one_screen {
+            note("");
+        }
+        note(line);
+    }
+
+    /// Tells what it came to.
+    pub fn finish(&mut self, summary: &Summary) {
+        let rest = self.stdout.finish();
+        let _ = write!(io::stdout().lock(), "{rest}");
+        let rest = self.stderr.finish();
+        let _ = write!(io::stderr().lock(), "{rest}");
+        for line in report(summary) {
+            self.note(line);
+        }
+    }
+}
+
+fn stamp(at: Duration) -> String {
+    styled(DIM, format_args!("{:>8.1} ms", at.as_secs_f64() * 1000.0))
+}
+
+fn one_denial(denial: &Denial) -> String {
+    format!(
+        "{} {}: {}({}) = {}  {}",
+        styled(BAD, "denied"),
+        denial.layer,
+        styled(BOLD, &denial.syscall),
+        denial.args.join(", "),
+        denial.refusal,
+        styled(DIM, format_args!("{} {}", denial.comm, denial.pid)),
+    )
+}
+
+/// The lines of the summary.
+fn report(summary: &Summary) -> Vec<String> {
+    let mut lines = vec![styled(DIM, "─".repeat(72))];
+    let mut line = |name: &str, text: String| lines.push(format!("{} {text}", styled(BOLD, format_args!("{name:<9}"))));
+    if let Some((outcome, at)) = &summary.outcome {
+        line("outcome", format!("{} after {}", in_colour(outcome), time(*at)));
+    }
+    line("used", used(summary));
+    line("output", output(summary));
+    if let Some(cell) = &summary.cell {
+        line(
+            "cell",
+            format!(
+                "{} {} with {}, {}, policy {}, {}",
+                cell.engine,
+                cell.engine_version,
+                cell.runtime,
+                cell.image,
+                cell.policy,
+                cell.enforcement.name()
+            ),
+        );
+        line("in force", in_force(&cell.layers));
+        for state in cell.layers.iter().filter(|state| state.asked && state.in_force != Force::Yes) {
+            let (mark, words) = match state.in_force {
+                Force::No => (styled(BAD, "✗"), "not in force"),
+                _ => (styled(CARE, "?"), "unverified"),
+            };
+            lines.push(format!("{:10}{mark} {} asked, {words}: {}", "", state.layer, state.detail));
+        }
+    }
+    lines.extend(denials(summary));
+    for limit in &summary.limits {
+        let text = format!("{}: {} × {}, first at {}", limit.kind.layer(), limit.kind.what(), limit.count, time(limit.first));
+        lines.push(format!("{} {text}", styled(BOLD, format_args!("{:<9}", "limit"))));
+    }
+    lines.extend(summary.warnings.iter().map(|warning| format!("{}   {warning}", styled(CARE, "warning"))));
+    lines
+}
+
+fn in_colour(outcome: &Outcome) -> String {
+    let style = match outcome {
+        Outcome::Exited(0) => GOOD,
+        Outcome::Exited(_) | Outcome::Stopped => CARE,
+        Outcome::Signaled(_) | Outcome::TimedOut | Outcome::NotStarted(_) | Outcome::CellLost(_) => BAD,
+    };
+    styled(style, outcome)
+}
+
+fn used(summary: &Summary) -> String {
+    let figure = |figure: Option<String>| figure.unwrap_or_else(|| "unknown".to_owned());
+    let last = &summary.last;
+    let throttled = match last.throttled {
+        Some(waited) if !waited.is_zero() => format!(" (throttled for {})", time(waited)),
+        _ => String::new(),
+    };
+    format!(
+        "memory peak {}, CPU {}{throttled}, {} processes at most",
+        figure(last.memory_peak.map(|peak| format!("{:.1} MiB", mib(peak.0)))),
+        figure(last.cpu.map(time)),
+        figure(last.pids_peak.map(|pids| pids.to_string())),
+    )
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a figure with one digit behind the point")]
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+fn output(summary: &Summary) -> String {
+    let stream = |stream| {
+        let totals = summary.stream(stream);
+        match totals.dropped() {
+            0 => format!("{} {} bytes", stream.name(), totals.written),
+            dropped => format!("{} {} bytes ({dropped} dropped)", stream.name(), totals.written),
+        }
+    };
+    format!("{}, {}", stream(Stream::Stdout), stream(Stream::Stderr))
+}
+
+fn in_force(layers: &[LayerState]) -> String {
+    let asked = layers.iter().filter(|state| state.asked).count();
+    let held: Vec<&str> = layers
+        .iter()
+        .filter(|state| state.asked && state.in_force == Force::Yes)
+        .map(|state| state.layer.name())
+        .collect();
+    format!("{} of {asked} asked: {}", styled(GOOD, held.len()), held.join(" "))
+}
+
+fn denials(summary: &Summary) -> Vec<String> {
+    let name = styled(BOLD, format_args!("{:<9}", "denials"));
+    let cell = summary.cell.as_ref();
+    if let Some(Observation::NotObservable(reason)) = cell.map(|cell| &cell.denials) {
+        return vec![format!("{name} {}", styled(CARE, reason))];
+    }
+    if summary.denials.is_empty() {
+        return vec![format!("{name} none")];
+    }
+    let mut lines = vec![format!("{name} {} calls refused by seccomp", styled(BAD, summary.denied_calls()))];
+    for denial in summary.denials.values().take(MOST_LISTED) {
+        lines.push(format!("{:10}{:>7} × {}({})", "", denial.count, denial.syscall, denial.args.join(", ")));
+    }
+    if summary.denials.len() > MOST_LISTED {
+        lines.push(format!("{:10}and {} more; --format json lists all", "", summary.denials.len() - MOST_LISTED));
+    }
+    lines
+}
+
+fn time(time: Duration) -> String {
+    if time < Duration::from_secs(1) {
+        format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+    } else {
+        format!("{:.2} s", time.as_secs_f64())
+    }
+}

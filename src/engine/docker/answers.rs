@@ -1,0 +1,201 @@
+//! What engines answer, in hotcell's words. Pure.
+
+use std::collections::BTreeSet;
+
+use bollard::models::{ContainerInspectResponse, ImageSummary as ApiImage, SystemInfo, SystemInfoCgroupVersionEnum};
+
+use super::ping::Pong;
+use crate::engine::{Bytes, Capabilities, CgroupVersion, EngineKind, ImageSummary, Inspected, Limits};
+
+/// This machine, as far as it serves to recognise it in an engine's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThisHost {
+    /// `uname -r`.
+    pub kernel: String,
+    /// `uname -n`.
+    pub name: String,
+    /// `MemTotal`, in bytes.
+    pub memory: u64,
+}
+
+impl ThisHost {
+    /// Reads it from the kernel.
+    pub fn read() -> Self {
+        let uname = rustix::system::uname();
+        let info = rustix::system::sysinfo();
+        Self {
+            kernel: uname.release().to_string_lossy().into_owned(),
+            name: uname.nodename().to_string_lossy().into_owned(),
+            memory: info.totalram.saturating_mul(u64::from(info.mem_unit)),
+        }
+    }
+
+    /// Whether an engine that is reached through a Unix socket runs here. The kernel
+    /// release alone would take a twin machine behind a forwarded socket for this one,
+    /// and the host name differs where either side is in a container, in which case
+    /// neither its paths nor its process numbers are ours.
+    fn is(&self, info: &SystemInfo) -> bool {
+        info.kernel_version.as_deref() == Some(&self.kernel)
+            && info.name.as_deref() == Some(&self.name)
+            && info.mem_total.and_then(|total| u64::try_from(total).ok()) == Some(self.memory)
+    }
+}
+
+/// Reads `/info`.
+pub fn capabilities(pong: &Pong, address: &str, info: &SystemInfo, host: &ThisHost) -> Capabilities {
+    let security = security_names(info.security_options.as_deref().unwrap_or_default());
+    let default_runtime = info.default_runtime.clone().unwrap_or_default();
+    let runtimes = match pong.kind {
+        EngineKind::Docker => {
+            let names: BTreeSet<String> = info.runtimes.iter().flatten().map(|(name, _)| name.clone()).collect();
+            names.into_iter().collect()
+        }
+        // Podman lists every runtime it has heard of, installed or not, and its API takes none.
+        EngineKind::Podman => vec![default_runtime.clone()],
+    };
+    Capabilities {
+        kind: pong.kind,
+        version: info.server_version.clone().unwrap_or_default(),
+        api_version: pong.api_version.clone(),
+        runtimes,
+        default_runtime,
+        runtime_choice: pong.kind == EngineKind::Docker,
+        cgroup_version: match info.cgroup_version {
+            Some(SystemInfoCgroupVersionEnum::_1) => Some(CgroupVersion::V1),
+            Some(SystemInfoCgroupVersionEnum::_2) => Some(CgroupVersion::V2),
+            Some(SystemInfoCgroupVersionEnum::EMPTY) | None => None,
+        },
+        limits: Limits {
+            memory: info.memory_limit == Some(true),
+            swap: info.swap_limit == Some(true),
+            cpu: info.cpu_cfs_quota == Some(true) && info.cpu_cfs_period == Some(true),
+            pids: info.pids_limit == Some(true),
+        },
+        rootless: security.iter().any(|name| name == "rootless"),
+        security,
+        local: address.starts_with("unix://") && host.is(info),
+        kernel: info.kernel_version.clone().unwrap_or_default(),
+        architecture: architecture(info.architecture.as_deref().unwrap_or_default()),
+        warnings: info.warnings.clone().unwrap_or_default(),
+    }
+}
+
+/// `name=seccomp,profile=default` is `seccomp`; engines before 1.11 said just `seccomp`.
+fn security_names(options: &[String]) -> Vec<String> {
+    let name = |option: &String| {
+        let mut fields = option.split(',');
+        let named = fields.clone().find_map(|field| field.strip_prefix("name="));
+        named.or_else(|| fields.next()).unwrap_or_default().to_owned()
+    };
+    options.iter().map(name).collect()
+}
+
+/// Podman speaks Go's names, Docker the kernel's.
+fn architecture(name: &str) -> String {
+    match name {
+        "amd64" => "x86_64",
+        "arm64" => "aarch64",
+        other => other,
+    }
+    .to_owned()
+}
+
+/// Reads a container's state.
+pub fn inspected(answer: &ContainerInspectResponse) -> Inspected {
+    let state = answer.state.clone().unwrap_or_default();
+    let running = state.running == Some(true);
+    let ended = !running && state.finished_at.as_deref().is_some_and(|at| !at.starts_with("0001-"));
+    Inspected {
+        pid: state.pid.filter(|_| running).and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0),
+        running,
+        exit_code: if ended { state.exit_code } else { None },
+        oom_killed: state.oom_killed == Some(true),
+    }
+}
+
+/// One line per tag; an image without a tag goes by its digest or identifier.
+pub fn images(answer: Vec<ApiImage>) -> Vec<ImageSummary> {
+    let mut images: Vec<ImageSummary> = answer.into_iter().flat_map(|image| summaries(&image)).collect();
+    images.sort_by(|a, b| a.reference.cmp(&b.reference));
+    images
+}
+
+fn summaries(image: &ApiImage) -> Vec<ImageSummary> {
+    let summary = |reference: &str| ImageSummary {
+        reference: reference.to_owned(),
+        id: image.id.clone(),
+        size: Bytes(u64::try_from(image.size).unwrap_or(0)),
+        created: image.created,
+    };
+    let tags: Vec<&String> = image.repo_tags.iter().filter(|tag| !tag.starts_with("<none>")).collect();
+    if tags.is_empty() {
+        let digest = image.repo_digests.iter().find(|digest| !digest.starts_with("<none>"));
+        return vec![summary(digest.unwrap_or(&image.id))];
+    }
+    tags.into_iter().map(|tag| summary(tag)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here() -> ThisHost {
+        ThisHost { kernel: "6.1.0".to_owned(), name: "lab".to_owned(), memory: 1 << 30 }
+    }
+
+    fn info() -> SystemInfo {
+        serde_json::from_value(serde_json::json!({
+            "KernelVersion": "6.1.0", "Name": "lab", "MemTotal": 1 << 30, "Architecture": "amd64",
+            "ServerVersion": "4.3.1", "CgroupVersion": "2", "MemoryLimit": true, "CpuCfsPeriod": true,
+            "CpuCfsQuota": false, "PidsLimit": true, "DefaultRuntime": "crun",
+            "Runtimes": {"runc": {"path": "runc"}, "crun": {"path": "crun"}},
+            "SecurityOptions": ["name=seccomp,profile=default", "name=rootless"],
+        }))
+        .unwrap()
+    }
+
+    fn told(kind: EngineKind, address: &str, info: &SystemInfo) -> Capabilities {
+        capabilities(&Pong { kind, api_version: "1.41".to_owned() }, address, info, &here())
+    }
+
+    #[test]
+    fn an_engine_s_info_is_read_into_capabilities() {
+        let told = told(EngineKind::Docker, "unix:///run/docker.sock", &info());
+        assert_eq!(told.runtimes, ["crun", "runc"]);
+        assert_eq!(told.security, ["seccomp", "rootless"]);
+        assert_eq!(told.cgroup_version, Some(CgroupVersion::V2));
+        assert_eq!(told.architecture, "x86_64");
+        assert!(told.rootless && told.limits.memory && told.limits.pids);
+        assert!(!told.limits.cpu && !told.limits.swap, "what is not said to work does not");
+    }
+
+    #[test]
+    fn podman_offers_the_one_runtime_of_its_service() {
+        let told = told(EngineKind::Podman, "unix:///run/podman/podman.sock", &info());
+        assert_eq!(told.runtimes, ["crun"]);
+        assert!(!told.runtime_choice);
+    }
+
+    #[test]
+    fn only_a_socket_of_this_very_machine_is_local() {
+        assert!(told(EngineKind::Docker, "unix:///run/docker.sock", &info()).local);
+        assert!(!told(EngineKind::Docker, "tcp://127.0.0.1:2375", &info()).local);
+        let in_a_container = SystemInfo { name: Some("other".to_owned()), ..info() };
+        assert!(!told(EngineKind::Docker, "unix:///run/docker.sock", &in_a_container).local);
+        let twin = SystemInfo { mem_total: Some(1 << 31), ..info() };
+        assert!(!told(EngineKind::Docker, "unix:///tmp/forwarded.sock", &twin).local);
+    }
+
+    #[test]
+    fn an_image_is_listed_once_a_tag_and_by_its_identifier_without_any() {
+        let image = |id: &str, tags: &[&str]| ApiImage {
+            id: id.to_owned(),
+            repo_tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            size: 7,
+            ..ApiImage::default()
+        };
+        let listed = images(vec![image("sha256:b", &["<none>:<none>"]), image("sha256:a", &["x:2", "x:1"])]);
+        let references: Vec<_> = listed.iter().map(|image| image.reference.as_str()).collect();
+        assert_eq!(references, ["sha256:b", "x:1", "x:2"]);
+    }
+}

@@ -1,0 +1,36 @@
+//! hotcell runs untrusted code where you can watch it.
+//!
+//! ```text
+//! cli ─► supervise ─► engine ─► plan ─► policy, seccomp, specimen ─► run
+//! ```
+//!
+//! | module | what it is | pure |
+//! | --- | --- | --- |
+//! | [`specimen`] | the untrusted code: bytes, name, language, digest, hidden characters | yes |
+//! | [`policy`] | layers, their settings, policy files, equivalent engine flags | yes |
+//! | [`seccomp`] | profiles, their compilation to BPF, argument decoding | yes |
+//! | [`plan`] | specimen + policy + what the engine can do → the cell to ask for | yes |
+//! | [`run`] | the events of a run and what they add up to | yes |
+//! | [`engine`] | what makes cells; `docker` is the sole user of bollard | no |
+//! | [`supervise`] | shim socket, seccomp listener, sampling, verification, removal | no |
+//! | [`image`] | the sandbox image | no |
+//! | [`config`] | file + environment + arguments → validated settings | no |
+//! | [`cli`] | one file a subcommand | no |
+//!
+//! The trust boundary: everything a specimen or its cell sends (output, memory
+//! read at a denial, process names, attach frames, the shim's packets) is
+//! hostile. It is bounded where it enters and made visible by [`text`] where
+//! it is shown. `docs/THREAT_MODEL.md` says what is and what is not a boundary.
+
+pub mod cli;
+pub mod config;
+pub mod diagnose;
+pub mod engine;
+pub mod image;
+pub mod plan;
+pub mod policy;
+pub mod run;
+pub mod seccomp;
+pub mod specimen;
+pub mod supervise;
+pub mod text;

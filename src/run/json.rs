@@ -1,0 +1,223 @@
+//! Runs as JSON: one object a run, or one an event. Both are ASCII only, so
+//! that nothing a specimen wrote acts on a terminal that shows them.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::event::{
+    CellFacts, Denial, EventKind, Force, LayerState, Limit, LimitKind, Observation, Outcome, Refusal, RunEvent,
+    Sample,
+};
+use super::summary::Summary;
+use crate::policy::Bytes;
+
+/// The object of a whole run: the seeds' four fields, and all else that is known.
+pub fn summary_json(summary: &Summary) -> Value {
+    let (outcome, ended) = match &summary.outcome {
+        Some((outcome, at)) => (Some(outcome), *at),
+        None => (None, Duration::ZERO),
+    };
+    let cell = summary.cell.as_ref();
+    json!({
+        "stdout": text(&summary.stdout.kept),
+        "stderr": text(&summary.stderr.kept),
+        "exit_code": match outcome {
+            Some(Outcome::Exited(code)) => Some(i64::from(*code)),
+            Some(Outcome::TimedOut) => Some(-1),
+            _ => None,
+        },
+        "timed_out": matches!(outcome, Some(Outcome::TimedOut)),
+        "signal": match outcome { Some(Outcome::Signaled(signal)) => Some(*signal), _ => None },
+        "oom_killed": summary.met(LimitKind::OomKill),
+        "outcome": outcome.map(ToString::to_string),
+        "error": match outcome {
+            Some(Outcome::NotStarted(reason) | Outcome::CellLost(reason)) => Some(reason),
+            _ => None,
+        },
+        "duration_ms": millis(ended),
+        "cpu_ms": summary.last.cpu.map(millis),
+        "memory_peak_bytes": bytes(summary.last.memory_peak),
+        "pids_peak": summary.last.pids_peak,
+        "stdout_bytes": summary.stdout.written,
+        "stderr_bytes": summary.stderr.written,
+        "truncated": summary.stdout.dropped() + summary.stderr.dropped() > 0,
+        "policy": cell.map(|cell| &cell.policy),
+        "enforcement": cell.map(|cell| cell.enforcement.name()),
+        "layers": cell.map_or_else(Vec::new, |cell| cell.layers.iter().map(layer).collect()),
+        "denials_observable": cell.map(|cell| matches!(cell.denials, Observation::Live)),
+        "denials_note": cell.and_then(|cell| not_observable(&cell.denials)),
+        "denials": summary.denials.values().map(denial).collect::<Vec<_>>(),
+        "limits": summary.limits.iter().map(|total| limit(total.kind, total.count, total.first)).collect::<Vec<_>>(),
+        "warnings": cell.iter().flat_map(|cell| &cell.warnings).chain(&summary.warnings).collect::<Vec<_>>(),
+        "specimen": cell.map(specimen),
+        "engine": cell.map(|cell| json!({ "kind": cell.engine.name(), "version": cell.engine_version })),
+        "runtime": cell.map(|cell| &cell.runtime),
+        "image": cell.map(|cell| &cell.image),
+    })
+}
+
+/// One event, as a line of `jsonl`.
+pub fn event_json(event: &RunEvent) -> Value {
+    let (name, mut body) = match &event.kind {
+        EventKind::Cell(facts) => ("cell", cell_event(facts)),
+        EventKind::Started { pid } => ("started", json!({ "pid": pid })),
+        EventKind::Output { stream, bytes } => ("output", json!({ "stream": stream.name(), "text": text(bytes) })),
+        EventKind::Dropped { stream, bytes } => ("output", json!({ "stream": stream.name(), "dropped_bytes": bytes })),
+        EventKind::Denial(refused) => ("denial", denial(refused)),
+        EventKind::Resource(sample) => ("resource", resource(sample)),
+        EventKind::Limit(Limit { kind, count }) => ("limit", limit(*kind, *count, event.at)),
+        EventKind::Exit { outcome, warnings } => ("exit", exit(outcome, warnings)),
+    };
+    let mut line = json!({ "event": name, "at_ms": millis(event.at) });
+    if let (Some(line), Some(body)) = (line.as_object_mut(), body.as_object_mut()) {
+        body.remove("at_ms");
+        line.append(body);
+    }
+    line
+}
+
+fn cell_event(facts: &CellFacts) -> Value {
+    json!({
+        "name": facts.name.0,
+        "specimen": specimen(facts),
+        "policy": facts.policy,
+        "engine": { "kind": facts.engine.name(), "version": facts.engine_version },
+        "runtime": facts.runtime,
+        "image": facts.image,
+        "enforcement": facts.enforcement.name(),
+        "denials_observable": matches!(facts.denials, Observation::Live),
+        "denials_note": not_observable(&facts.denials),
+        "layers": facts.layers.iter().map(layer).collect::<Vec<_>>(),
+        "warnings": facts.warnings,
+    })
+}
+
+fn specimen(facts: &CellFacts) -> Value {
+    let specimen = &facts.specimen;
+    json!({
+        "name": specimen.name,
+        "language": specimen.language,
+        "sha256": specimen.sha256,
+        "bytes": specimen.size.0,
+    })
+}
+
+fn not_observable(denials: &Observation) -> Option<&str> {
+    match denials {
+        Observation::Live => None,
+        Observation::NotObservable(reason) => Some(reason),
+    }
+}
+
+fn layer(state: &LayerState) -> Value {
+    json!({
+        "name": state.layer.name(),
+        "asked": state.asked,
+        "in_force": match state.in_force {
+            Force::Yes => json!(true),
+            Force::No => json!(false),
+            Force::Unverified => json!("unverified"),
+        },
+        "detail": state.detail,
+    })
+}
+
+fn denial(denial: &Denial) -> Value {
+    json!({
+        "id": denial.id.0,
+        "layer": denial.layer.name(),
+        "syscall": denial.syscall,
+        "args": denial.args,
+        "errno": match denial.refusal { Refusal::Errno(_) => Some(denial.refusal.to_string()), _ => None },
+        "answer": denial.refusal.to_string(),
+        "pid": denial.pid,
+        "comm": denial.comm,
+        "count": denial.count,
+        "at_ms": millis(denial.first),
+        "source": Value::Null,
+    })
+}
+
+fn limit(kind: LimitKind, count: u64, at: Duration) -> Value {
+    json!({ "layer": kind.layer().name(), "what": kind.what(), "count": count, "at_ms": millis(at) })
+}
+
+fn resource(sample: &Sample) -> Value {
+    json!({
+        "memory_bytes": bytes(sample.memory),
+        "memory_peak_bytes": bytes(sample.memory_peak),
+        "cpu_ms": sample.cpu.map(millis),
+        "throttled_periods": sample.throttled_periods,
+        "throttled_ms": sample.throttled.map(millis),
+        "pids": sample.pids,
+        "pids_peak": sample.pids_peak,
+        "read_bytes": bytes(sample.read),
+        "written_bytes": bytes(sample.written),
+    })
+}
+
+fn exit(outcome: &Outcome, warnings: &[String]) -> Value {
+    json!({
+        "outcome": outcome.to_string(),
+        "exit_status": outcome.exit_status(),
+        "timed_out": matches!(outcome, Outcome::TimedOut),
+        "signal": match outcome { Outcome::Signaled(signal) => Some(*signal), _ => None },
+        "warnings": warnings,
+    })
+}
+
+fn bytes(figure: Option<Bytes>) -> Option<u64> {
+    figure.map(|bytes| bytes.0)
+}
+
+/// Milliseconds with microseconds behind the point.
+#[allow(clippy::cast_precision_loss, reason = "microseconds of a run stay below 2^53")]
+fn millis(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1000.0
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The value on one line, ASCII only.
+pub fn to_line(value: &Value) -> String {
+    ascii(&value.to_string())
+}
+
+/// The value indented, ASCII only.
+pub fn to_pretty(value: &Value) -> String {
+    ascii(&format!("{value:#}"))
+}
+
+/// Beyond ASCII, JSON text has only what stands inside strings, where an
+/// escape means the same: RFC 8259, section 7.
+fn ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character.is_ascii() && character != '\u{7f}' {
+            out.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_text_is_ascii_and_means_the_same() {
+        let value = json!({ "a\u{202e}": "\u{1b}[31m \u{7f} \u{9b} \u{1f600} \\" });
+        for text in [to_line(&value), to_pretty(&value)] {
+            assert!(text.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{text}");
+            assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+        }
+    }
+}

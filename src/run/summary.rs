@@ -1,0 +1,128 @@
+//! A run's events folded into what they add up to.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::event::{
+    CellFacts, Denial, DenialId, EventKind, LimitKind, Outcome, RunEvent, Sample, Stream,
+};
+use crate::policy::Bytes;
+
+/// Totals of one output stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StreamTotals {
+    /// What was kept.
+    pub kept: Vec<u8>,
+    /// Everything written, kept or not.
+    pub written: u64,
+}
+
+impl StreamTotals {
+    /// Bytes written and not kept.
+    pub fn dropped(&self) -> u64 {
+        self.written - self.kept.len() as u64
+    }
+}
+
+/// A limit's total and when it was first met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitTotal {
+    /// Which.
+    pub kind: LimitKind,
+    /// How often.
+    pub count: u64,
+    /// When first.
+    pub first: Duration,
+}
+
+/// Everything a run's events say, so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    /// The cell, once it stood.
+    pub cell: Option<CellFacts>,
+    /// Standard output.
+    pub stdout: StreamTotals,
+    /// Standard error.
+    pub stderr: StreamTotals,
+    /// Denials by identity, in the order of their first sight.
+    pub denials: BTreeMap<DenialId, Denial>,
+    /// Limits, in the order of their first sight.
+    pub limits: Vec<LimitTotal>,
+    /// The last reading of each figure.
+    pub last: Sample,
+    /// How it ended, and when.
+    pub outcome: Option<(Outcome, Duration)>,
+    /// What could not be cleaned up or was lost on the way.
+    pub warnings: Vec<String>,
+}
+
+impl Summary {
+    /// Adds one event.
+    pub fn apply(&mut self, event: &RunEvent) {
+        match &event.kind {
+            EventKind::Cell(facts) => self.cell = Some((**facts).clone()),
+            EventKind::Started { .. } => {}
+            EventKind::Output { stream, bytes } => {
+                let totals = self.stream_mut(*stream);
+                totals.kept.extend_from_slice(bytes);
+                totals.written += bytes.len() as u64;
+            }
+            EventKind::Dropped { stream, bytes } => self.stream_mut(*stream).written += bytes,
+            EventKind::Denial(denial) => {
+                self.denials.insert(denial.id, denial.clone());
+            }
+            EventKind::Resource(sample) => self.take_sample(*sample),
+            EventKind::Limit(limit) => match self.limits.iter_mut().find(|total| total.kind == limit.kind) {
+                Some(total) => total.count = limit.count,
+                None => self.limits.push(LimitTotal { kind: limit.kind, count: limit.count, first: event.at }),
+            },
+            EventKind::Exit { outcome, warnings } => {
+                self.outcome = Some((outcome.clone(), event.at));
+                self.warnings.clone_from(warnings);
+            }
+        }
+    }
+
+    /// One of the two streams.
+    pub fn stream(&self, stream: Stream) -> &StreamTotals {
+        match stream {
+            Stream::Stdout => &self.stdout,
+            Stream::Stderr => &self.stderr,
+        }
+    }
+
+    fn stream_mut(&mut self, stream: Stream) -> &mut StreamTotals {
+        match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        }
+    }
+
+    /// Whether this limit was met.
+    pub fn met(&self, kind: LimitKind) -> bool {
+        self.limits.iter().any(|total| total.kind == kind)
+    }
+
+    /// Refused calls, repeats included.
+    pub fn denied_calls(&self) -> u64 {
+        self.denials.values().map(|denial| denial.count).sum()
+    }
+
+    /// A figure once read is kept: the last reading of a dying cell may lack some. Peaks never fall.
+    fn take_sample(&mut self, sample: Sample) {
+        let last = &mut self.last;
+        last.memory = sample.memory.or(last.memory);
+        last.memory_peak = max_of([last.memory_peak, sample.memory_peak, sample.memory].map(|b| b.map(|b| b.0))).map(Bytes);
+        last.cpu = sample.cpu.or(last.cpu);
+        last.throttled_periods = sample.throttled_periods.or(last.throttled_periods);
+        last.throttled = sample.throttled.or(last.throttled);
+        last.pids = sample.pids.or(last.pids);
+        last.pids_peak = max_of([last.pids_peak, sample.pids_peak, sample.pids]);
+        last.read = sample.read.or(last.read);
+        last.written = sample.written.or(last.written);
+    }
+}
+
+fn max_of(figures: [Option<u64>; 3]) -> Option<u64> {
+    figures.into_iter().flatten().max()
+}

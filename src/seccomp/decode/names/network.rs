@@ -1,0 +1,169 @@
+//! Constants of sockets.
+
+use super::{Names, names};
+
+/// socket(2): the families.
+pub const FAMILIES: Names = Names::choice(names![
+    AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_VSOCK, AF_ALG, AF_UNSPEC, AF_AX25, AF_IPX, AF_APPLETALK,
+    AF_NETROM, AF_ATMPVC, AF_X25, AF_ROSE, AF_KEY, AF_RDS, AF_PPPOX, AF_LLC, AF_CAN, AF_TIPC, AF_BLUETOOTH, AF_IUCV,
+    AF_RXRPC, AF_ISDN, AF_PHONET, AF_IEEE802154, AF_CAIF, AF_NFC, AF_XDP;
+    AF_KCM = 41, AF_QIPCRTR = 42, AF_SMC = 43, AF_MCTP = 45,
+]);
+
+/// socket(2): a type, then flags.
+pub const SOCKET_TYPE: Names = Names::mixed(
+    0xf,
+    names![SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_RDM, SOCK_SEQPACKET, SOCK_DCCP; SOCK_PACKET = 10],
+    names![SOCK_CLOEXEC, SOCK_NONBLOCK],
+);
+
+/// accept4(2).
+pub const ACCEPT: Names = Names::flags(names![SOCK_CLOEXEC, SOCK_NONBLOCK]);
+
+/// The protocols of ip(7) and ipv6(7).
+pub const PROTOCOLS: Names = Names::choice(names![
+    IPPROTO_IP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_RAW, IPPROTO_SCTP, IPPROTO_IGMP,
+    IPPROTO_IPIP, IPPROTO_IPV6, IPPROTO_GRE, IPPROTO_ESP, IPPROTO_AH, IPPROTO_DCCP, IPPROTO_UDPLITE;
+    IPPROTO_L2TP = 115, IPPROTO_MPTCP = 262,
+]);
+
+/// The protocols of netlink(7).
+pub const NETLINK_PROTOCOLS: Names = Names::choice(names![
+    NETLINK_ROUTE,
+    NETLINK_USERSOCK,
+    NETLINK_FIREWALL,
+    NETLINK_SOCK_DIAG,
+    NETLINK_NFLOG,
+    NETLINK_XFRM,
+    NETLINK_SELINUX,
+    NETLINK_ISCSI,
+    NETLINK_AUDIT,
+    NETLINK_FIB_LOOKUP,
+    NETLINK_CONNECTOR,
+    NETLINK_NETFILTER,
+    NETLINK_DNRTMSG,
+    NETLINK_KOBJECT_UEVENT,
+    NETLINK_GENERIC,
+    NETLINK_SCSITRANSPORT,
+    NETLINK_ECRYPTFS,
+    NETLINK_RDMA,
+    NETLINK_CRYPTO,
+]);
+
+/// packet(7) (`linux/if_ether.h`), in the machine's byte order.
+pub const ETHERTYPES: Names = Names::choice(names![
+    ETH_P_ALL,
+    ETH_P_IP,
+    ETH_P_IPV6,
+    ETH_P_ARP,
+    ETH_P_8021Q,
+    ETH_P_PAE
+]);
+
+/// send(2) and recv(2).
+pub const MSG: Names = Names::flags(names![
+    MSG_OOB, MSG_PEEK, MSG_DONTROUTE, MSG_CTRUNC, MSG_TRUNC, MSG_DONTWAIT, MSG_EOR, MSG_WAITALL, MSG_CONFIRM,
+    MSG_ERRQUEUE, MSG_NOSIGNAL, MSG_MORE, MSG_WAITFORONE, MSG_FASTOPEN, MSG_CMSG_CLOEXEC;
+    MSG_ZEROCOPY = 0x400_0000,
+]);
+
+/// shutdown(2).
+pub const SHUTDOWN: Names = Names::choice(names![SHUT_RD, SHUT_WR, SHUT_RDWR]);
+
+/// setsockopt(2): the levels. Protocols are levels too.
+pub const LEVELS: Names = Names::choice(names![
+    SOL_SOCKET, IPPROTO_IP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6, IPPROTO_IPV6, IPPROTO_RAW, IPPROTO_SCTP,
+    SOL_PACKET, SOL_NETLINK, SOL_ALG;
+    SOL_TLS = 282, SOL_MPTCP = 284,
+]);
+
+/// socket(7).
+pub const SO: Names = Names::choice(names![
+    SO_DEBUG,
+    SO_REUSEADDR,
+    SO_TYPE,
+    SO_ERROR,
+    SO_DONTROUTE,
+    SO_BROADCAST,
+    SO_SNDBUF,
+    SO_RCVBUF,
+    SO_SNDBUFFORCE,
+    SO_RCVBUFFORCE,
+    SO_KEEPALIVE,
+    SO_OOBINLINE,
+    SO_PRIORITY,
+    SO_LINGER,
+    SO_REUSEPORT,
+    SO_PASSCRED,
+    SO_PEERCRED,
+    SO_RCVLOWAT,
+    SO_RCVTIMEO,
+    SO_SNDTIMEO,
+    SO_BINDTODEVICE,
+    SO_ATTACH_FILTER,
+    SO_DETACH_FILTER,
+    SO_PEERNAME,
+    SO_TIMESTAMP,
+    SO_ACCEPTCONN,
+    SO_PEERSEC,
+    SO_MARK,
+    SO_PROTOCOL,
+    SO_DOMAIN,
+    SO_PEEK_OFF,
+    SO_LOCK_FILTER,
+    SO_BUSY_POLL,
+    SO_ATTACH_BPF,
+    SO_ZEROCOPY,
+]);
+
+/// ip(7), with the netfilter tables' (`linux/netfilter_ipv4/ip_tables.h`).
+pub const IP: Names = Names::choice(names![
+    IP_TOS, IP_TTL, IP_HDRINCL, IP_OPTIONS, IP_RECVOPTS, IP_PKTINFO, IP_MTU_DISCOVER, IP_RECVERR, IP_RECVTTL,
+    IP_FREEBIND, IP_TRANSPARENT, IP_MULTICAST_IF, IP_MULTICAST_TTL, IP_MULTICAST_LOOP, IP_ADD_MEMBERSHIP,
+    IP_DROP_MEMBERSHIP, IP_BIND_ADDRESS_NO_PORT;
+    IPT_SO_SET_REPLACE = 64, IPT_SO_SET_ADD_COUNTERS = 65,
+]);
+
+/// ipv6(7), with the netfilter tables'.
+pub const IPV6: Names = Names::choice(names![
+    IPV6_V6ONLY, IPV6_UNICAST_HOPS, IPV6_MULTICAST_IF, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_LOOP,
+    IPV6_ADD_MEMBERSHIP, IPV6_DROP_MEMBERSHIP, IPV6_RECVERR, IPV6_RECVPKTINFO, IPV6_PKTINFO, IPV6_TCLASS;
+    IP6T_SO_SET_REPLACE = 64, IP6T_SO_SET_ADD_COUNTERS = 65,
+]);
+
+/// tcp(7).
+pub const TCP: Names = Names::choice(names![
+    TCP_NODELAY,
+    TCP_MAXSEG,
+    TCP_CORK,
+    TCP_KEEPIDLE,
+    TCP_KEEPINTVL,
+    TCP_KEEPCNT,
+    TCP_SYNCNT,
+    TCP_LINGER2,
+    TCP_DEFER_ACCEPT,
+    TCP_WINDOW_CLAMP,
+    TCP_INFO,
+    TCP_QUICKACK,
+    TCP_CONGESTION,
+    TCP_MD5SIG,
+    TCP_USER_TIMEOUT,
+    TCP_REPAIR,
+    TCP_FASTOPEN,
+    TCP_FASTOPEN_CONNECT,
+    TCP_ULP,
+]);
+
+/// packet(7) (`linux/if_packet.h`).
+pub const PACKET: Names = Names::choice(names![;
+    PACKET_ADD_MEMBERSHIP = 1, PACKET_DROP_MEMBERSHIP = 2, PACKET_RX_RING = 5, PACKET_VERSION = 10,
+    PACKET_TX_RING = 13, PACKET_FANOUT = 18,
+]);
+
+/// socketcall(2) (linux/net.h).
+pub const SOCKETCALLS: Names = Names::choice(names![;
+    SYS_SOCKET = 1, SYS_BIND = 2, SYS_CONNECT = 3, SYS_LISTEN = 4, SYS_ACCEPT = 5, SYS_GETSOCKNAME = 6,
+    SYS_GETPEERNAME = 7, SYS_SOCKETPAIR = 8, SYS_SEND = 9, SYS_RECV = 10, SYS_SENDTO = 11, SYS_RECVFROM = 12,
+    SYS_SHUTDOWN = 13, SYS_SETSOCKOPT = 14, SYS_GETSOCKOPT = 15, SYS_SENDMSG = 16, SYS_RECVMSG = 17,
+    SYS_ACCEPT4 = 18, SYS_RECVMMSG = 19, SYS_SENDMMSG = 20,
+]);

@@ -1,0 +1,353 @@
+//! A cell's control group: where its files are, what they say now and which
+//! limits hold. Version 1 (Documentation/admin-guide/cgroup-v1) and 2
+//! (Documentation/admin-guide/cgroup-v2.rst).
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::procfs::{self, Mount};
+use crate::engine::CgroupVersion;
+use crate::policy::{Bytes, Millicores};
+use crate::run::Sample;
+
+const CONTROLLERS: [&str; 5] = ["memory", "cpu", "cpuacct", "pids", "blkio"];
+
+/// A value that a v1 limit file shows for "no limit" is this or more: `PAGE_COUNTER_MAX` in bytes.
+const V1_UNLIMITED: u64 = i64::MAX.cast_unsigned() / 4096 * 4096;
+
+/// The control groups of one process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cgroup {
+    version: CgroupVersion,
+    /// Directory and mount point by controller; one entry, `""`, on v2.
+    places: HashMap<&'static str, Place>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    directory: PathBuf,
+    mount: PathBuf,
+}
+
+impl Cgroup {
+    /// The control groups of a running process.
+    ///
+    /// # Errors
+    /// When the process is gone, or no control group file system is mounted here.
+    pub fn of(pid: u32) -> io::Result<Self> {
+        let membership = fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
+        Self::locate(&membership, &procfs::mounts(std::process::id())?)
+            .ok_or_else(|| io::Error::other(format!("no control group of process {pid} is mounted here")))
+    }
+
+    /// From `/proc/PID/cgroup` and this process's own mounts.
+    fn locate(membership: &str, mounts: &[Mount]) -> Option<Self> {
+        let mut places = HashMap::new();
+        let mut unified = None;
+        for line in membership.lines() {
+            let mut fields = line.splitn(3, ':').skip(1);
+            let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else { continue };
+            if controllers.is_empty() {
+                unified = mounts.iter().find(|mount| mount.kind == "cgroup2").map(|mount| Place::new(mount, path));
+            }
+            for name in CONTROLLERS.into_iter().filter(|name| controllers.split(',').any(|have| have == *name)) {
+                let mount = mounts.iter().find(|mount| mount.kind == "cgroup" && mount.has(name))?;
+                places.insert(name, Place::new(mount, path));
+            }
+        }
+        if !places.is_empty() {
+            return Some(Self { version: CgroupVersion::V1, places });
+        }
+        Some(Self { version: CgroupVersion::V2, places: HashMap::from([("", unified?)]) })
+    }
+
+    fn place(&self, controller: &str) -> Option<&Place> {
+        match self.version {
+            CgroupVersion::V1 => self.places.get(controller),
+            CgroupVersion::V2 => self.places.get(""),
+        }
+    }
+
+    fn file(&self, controller: &str, name: &str) -> Option<PathBuf> {
+        Some(self.place(controller)?.directory.join(name))
+    }
+
+    /// The memory limit that holds; `None` for none.
+    ///
+    /// # Errors
+    /// When the files cannot be read.
+    pub fn memory_limit(&self) -> io::Result<Option<Bytes>> {
+        Ok(self.tightest("memory", "memory.limit_in_bytes", "memory.max", parse_limit)?.map(Bytes))
+    }
+
+    /// Swap that may be used beyond memory; `None` for no limit.
+    ///
+    /// # Errors
+    /// When the kernel does not account for swap.
+    pub fn swap_limit(&self) -> io::Result<Option<Bytes>> {
+        let limit = self.tightest("memory", "memory.memsw.limit_in_bytes", "memory.swap.max", parse_limit)?;
+        Ok(match (self.version, limit) {
+            (CgroupVersion::V1, Some(both)) => {
+                Some(Bytes(both.saturating_sub(self.memory_limit()?.map_or(both, |memory| memory.0))))
+            }
+            (_, limit) => limit.map(Bytes),
+        })
+    }
+
+    /// The process limit that holds; `None` for none.
+    ///
+    /// # Errors
+    /// When the files cannot be read.
+    pub fn pids_limit(&self) -> io::Result<Option<u64>> {
+        self.tightest("pids", "pids.max", "pids.max", parse_limit)
+    }
+
+    /// The CPU quota that holds; `None` for none.
+    ///
+    /// # Errors
+    /// When the files cannot be read.
+    pub fn cpu_limit(&self) -> io::Result<Option<Millicores>> {
+        let millicores = |quota: u64, period: u64| quota * 1000 / period.max(1);
+        let tightest = match self.version {
+            CgroupVersion::V2 => self.tightest("cpu", "", "cpu.max", |text| {
+                let (quota, period) = text.trim().split_once(' ')?;
+                Some(millicores(quota.parse().ok()?, period.parse().ok()?))
+            })?,
+            CgroupVersion::V1 => {
+                let period = self.file("cpu", "cpu.cfs_period_us").map(fs::read_to_string).transpose()?;
+                let period = period.and_then(|text| text.trim().parse().ok()).unwrap_or(100_000);
+                // A quota of -1 does not parse as unsigned: no limit.
+                self.tightest("cpu", "cpu.cfs_quota_us", "", |text| Some(millicores(text.trim().parse().ok()?, period)))?
+            }
+        };
+        Ok(tightest.map(|limit| Millicores(u32::try_from(limit).unwrap_or(u32::MAX))))
+    }
+
+    /// The least limit on the way from the group up to the mount: any ancestor's limit holds too.
+    fn tightest(
+        &self,
+        controller: &str,
+        v1: &str,
+        v2: &str,
+        parse: impl Fn(&str) -> Option<u64>,
+    ) -> io::Result<Option<u64>> {
+        let name = match self.version {
+            CgroupVersion::V1 => v1,
+            CgroupVersion::V2 => v2,
+        };
+        let place = self
+            .place(controller)
+            .ok_or_else(|| io::Error::other(format!("the {controller} controller is not mounted here")))?;
+        let mut least = parse(&fs::read_to_string(place.directory.join(name))?);
+        for ancestor in place.directory.ancestors().skip(1).take_while(|path| path.starts_with(&place.mount)) {
+            if let Ok(text) = fs::read_to_string(ancestor.join(name)) {
+                least = [least, parse(&text)].into_iter().flatten().min();
+            }
+        }
+        Ok(least)
+    }
+
+    /// Opens the files that tell of use, so that each reading costs one call a file.
+    pub fn meters(&self) -> Meters {
+        let open = |controller, v1: &str, v2: &str| {
+            let name = match self.version {
+                CgroupVersion::V1 => v1,
+                CgroupVersion::V2 => v2,
+            };
+            self.file(controller, name).and_then(|path| File::open(path).ok())
+        };
+        Meters {
+            version: self.version,
+            memory: open("memory", "memory.usage_in_bytes", "memory.current"),
+            memory_peak: open("memory", "memory.max_usage_in_bytes", "memory.peak"),
+            memory_hits: open("memory", "memory.failcnt", "memory.events"),
+            memory_oom: open("memory", "memory.oom_control", "memory.events"),
+            cpu: open("cpuacct", "cpuacct.usage", "cpu.stat"),
+            throttling: open("cpu", "cpu.stat", "cpu.stat"),
+            pids: open("pids", "pids.current", "pids.current"),
+            pids_peak: open("pids", "pids.peak", "pids.peak"),
+            pids_events: open("pids", "pids.events", "pids.events"),
+            io: open("blkio", "blkio.throttle.io_service_bytes", "io.stat"),
+        }
+    }
+}
+
+impl Place {
+    /// A path in `/proc/PID/cgroup` is relative to the mount's root, which is `/` but in a container.
+    fn new(mount: &Mount, path: &str) -> Self {
+        let below = Path::new(path).strip_prefix(&mount.root).unwrap_or(Path::new(path));
+        let mount = PathBuf::from(&mount.point);
+        let below = below.strip_prefix("/").unwrap_or(below);
+        Self { directory: mount.join(below), mount }
+    }
+}
+
+/// A limit file's number; `max`, `-1` and v1's huge number are none.
+fn parse_limit(text: &str) -> Option<u64> {
+    text.trim().parse().ok().filter(|limit| *limit < V1_UNLIMITED)
+}
+
+/// Open files of one control group.
+pub struct Meters {
+    version: CgroupVersion,
+    memory: Option<File>,
+    memory_peak: Option<File>,
+    memory_hits: Option<File>,
+    memory_oom: Option<File>,
+    cpu: Option<File>,
+    throttling: Option<File>,
+    pids: Option<File>,
+    pids_peak: Option<File>,
+    pids_events: Option<File>,
+    io: Option<File>,
+}
+
+/// How often limits were met, as the kernel counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hits {
+    /// `pids.max` refused a fork.
+    pub pids: u64,
+    /// `memory.max` was met.
+    pub memory: u64,
+    /// Processes killed for memory.
+    pub oom_kills: u64,
+    /// Periods cut short by the CPU quota.
+    pub throttled: u64,
+}
+
+impl Meters {
+    /// Reads every figure; `None` where there is none, or no longer.
+    pub fn read(&self) -> (Sample, Hits) {
+        let v2 = self.version == CgroupVersion::V2;
+        let throttling = text(self.throttling.as_ref());
+        let throttled_periods = keyed(&throttling, "nr_throttled");
+        let (read, written) = parse_io(&text(self.io.as_ref()), self.version);
+        let sample = Sample {
+            memory: number(self.memory.as_ref()).map(Bytes),
+            memory_peak: number(self.memory_peak.as_ref()).map(Bytes),
+            cpu: if v2 {
+                keyed(&throttling, "usage_usec").map(Duration::from_micros)
+            } else {
+                number(self.cpu.as_ref()).map(Duration::from_nanos)
+            },
+            throttled_periods,
+            throttled: if v2 {
+                keyed(&throttling, "throttled_usec").map(Duration::from_micros)
+            } else {
+                keyed(&throttling, "throttled_time").map(Duration::from_nanos)
+            },
+            pids: number(self.pids.as_ref()),
+            pids_peak: number(self.pids_peak.as_ref()),
+            read: read.map(Bytes),
+            written: written.map(Bytes),
+        };
+        let hits = Hits {
+            pids: keyed(&text(self.pids_events.as_ref()), "max").unwrap_or(0),
+            memory: if v2 {
+                keyed(&text(self.memory_hits.as_ref()), "max").unwrap_or(0)
+            } else {
+                number(self.memory_hits.as_ref()).unwrap_or(0)
+            },
+            oom_kills: keyed(&text(self.memory_oom.as_ref()), "oom_kill").unwrap_or(0),
+            throttled: throttled_periods.unwrap_or(0),
+        };
+        (sample, hits)
+    }
+}
+
+/// The whole of a small kernel file; empty once its group is gone.
+fn text(file: Option<&File>) -> String {
+    let mut buffer = [0; 4096];
+    let length = file.and_then(|file| file.read_at(&mut buffer, 0).ok()).unwrap_or(0);
+    String::from_utf8_lossy(&buffer[..length]).into_owned()
+}
+
+fn number(file: Option<&File>) -> Option<u64> {
+    text(file).trim().parse().ok()
+}
+
+/// The number behind a key of a flat keyed file.
+fn keyed(text: &str, key: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
+}
+
+/// Bytes read and written, all devices together.
+fn parse_io(text: &str, version: CgroupVersion) -> (Option<u64>, Option<u64>) {
+    let sum = |figures: Vec<u64>| (!text.is_empty()).then(|| figures.into_iter().sum());
+    let v1 = |word: &str| {
+        sum(text.lines().filter_map(|line| {
+            let mut fields = line.split(' ').skip(1);
+            (fields.next()? == word).then(|| fields.next()?.parse().ok())?
+        }).collect())
+    };
+    let v2 = |key: &str| {
+        sum(text.split_whitespace().filter_map(|field| field.strip_prefix(key)?.strip_prefix('=')?.parse().ok()).collect())
+    };
+    match version {
+        CgroupVersion::V1 => (v1("Read"), v1("Write")),
+        CgroupVersion::V2 => (v2("rbytes"), v2("wbytes")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mount(kind: &str, point: &str, options: &str) -> Mount {
+        Mount {
+            root: "/".to_owned(),
+            point: point.to_owned(),
+            options: vec!["rw".to_owned()],
+            kind: kind.to_owned(),
+            super_options: options.split(',').map(str::to_owned).collect(),
+        }
+    }
+
+    #[test]
+    fn a_hybrid_host_is_version_1_with_a_directory_a_controller() {
+        let mounts = [
+            mount("cgroup", "/sys/fs/cgroup/cpu,cpuacct", "rw,cpu,cpuacct"),
+            mount("cgroup", "/sys/fs/cgroup/memory", "rw,memory"),
+            mount("cgroup2", "/sys/fs/cgroup/unified", "rw"),
+        ];
+        let cgroup = Cgroup::locate("4:memory:/docker/x\n3:cpu,cpuacct:/docker/x\n0::/\n", &mounts).unwrap();
+        assert_eq!(cgroup.version, CgroupVersion::V1);
+        assert_eq!(
+            cgroup.file("cpuacct", "cpuacct.usage").unwrap(),
+            Path::new("/sys/fs/cgroup/cpu,cpuacct/docker/x/cpuacct.usage")
+        );
+    }
+
+    #[test]
+    fn a_unified_host_is_version_2_with_one_directory() {
+        let mounts = [mount("cgroup2", "/sys/fs/cgroup", "rw")];
+        let cgroup = Cgroup::locate("0::/system.slice/x.scope\n", &mounts).unwrap();
+        assert_eq!(
+            cgroup.file("memory", "memory.max").unwrap(),
+            Path::new("/sys/fs/cgroup/system.slice/x.scope/memory.max")
+        );
+    }
+
+    #[test]
+    fn no_limit_is_told_apart_from_a_great_one() {
+        assert_eq!(parse_limit("max\n"), None);
+        assert_eq!(parse_limit("9223372036854771712\n"), None);
+        assert_eq!(parse_limit("268435456\n"), Some(268_435_456));
+    }
+
+    #[test]
+    fn block_devices_add_up() {
+        assert_eq!(
+            parse_io("8:0 Read 10\n8:0 Write 5\n8:16 Read 1\nTotal 16\n", CgroupVersion::V1),
+            (Some(11), Some(5))
+        );
+        assert_eq!(
+            parse_io("8:0 rbytes=10 wbytes=5 rios=1\n8:16 rbytes=1 wbytes=0\n", CgroupVersion::V2),
+            (Some(11), Some(5))
+        );
+    }
+}

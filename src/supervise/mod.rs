@@ -1,0 +1,34 @@
+//! Everything that watches a cell while it lives: the shim's socket, the
+//! seccomp listener, the resource sampler, the output pipes, the read-back of
+//! layers, and what removes the cell however hotcell ends.
+//!
+//! ```text
+//!  Cell::make ── CellDir, Reaper, Door ── engine create/start ── READY
+//!      │
+//!  Cell::run ─── LAUNCH ── PREPARED ── verify ── GO ── ends ── removed
+//!                              │         │        │
+//!                           Listener  Reading  Sampler, drain ──► RunEvent
+//! ```
+
+mod cell;
+mod celldir;
+mod cgroup;
+mod clock;
+mod denials;
+mod ffi;
+mod link;
+mod listener;
+mod native;
+mod output;
+mod owner;
+mod procfs;
+mod reaper;
+mod sampler;
+mod shimmed;
+mod verify;
+
+pub use cell::{Cell, Site, StartError, Stdin, kernel};
+pub use celldir::SHIM;
+pub use link::LinkError;
+pub use owner::Owner;
+pub use reaper::{ReapError, Remains, SUBCOMMAND as REAPER_SUBCOMMAND, parse_arguments as parse_reaper, reap, sweep};

@@ -1,0 +1,171 @@
+//! A specimen's output: read at the speed of the pipe, kept up to a cap,
+//! counted to the byte.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
+use tokio::sync::mpsc;
+
+use super::clock::Clock;
+use crate::policy::Bytes;
+use crate::run::{EventKind, Limit, LimitKind, RunEvent, Stream};
+
+/// What one read takes at most; the pipe is asked to hold as much.
+const CHUNK: usize = 1 << 20;
+
+/// The time between two counts of dropped output.
+const COUNT_INTERVAL: Duration = Duration::from_millis(50);
+
+/// A pipe: the workbench's end and the specimen's.
+///
+/// # Errors
+/// When the system is out of descriptors.
+pub fn pipe() -> io::Result<(Receiver, OwnedFd)> {
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    // A refusal (pipe-user-pages-soft) leaves the kernel's own size.
+    let _ = rustix::pipe::fcntl_setpipe_size(&writer, CHUNK);
+    Ok((Receiver::from_owned_fd(reader)?, writer))
+}
+
+/// Decides of each chunk what is kept, and holds back the start of a character whose rest is still to come.
+#[derive(Debug)]
+pub struct Keeper {
+    stream: Stream,
+    room: u64,
+    partial: Vec<u8>,
+    dropped: u64,
+    dropped_untold: u64,
+}
+
+impl Keeper {
+    /// Keeps the first `cap` bytes.
+    pub fn new(stream: Stream, cap: Bytes) -> Self {
+        Self { stream, room: cap.0, partial: Vec::new(), dropped: 0, dropped_untold: 0 }
+    }
+
+    /// Takes what was written; gives what to tell.
+    pub fn take(&mut self, bytes: &[u8]) -> Option<EventKind> {
+        let keep = usize::try_from(self.room).unwrap_or(usize::MAX).min(bytes.len());
+        self.room -= keep as u64;
+        let dropped = (bytes.len() - keep) as u64;
+        self.dropped += dropped;
+        self.dropped_untold += dropped;
+        if keep == 0 {
+            return None;
+        }
+        let mut kept = std::mem::take(&mut self.partial);
+        kept.extend_from_slice(&bytes[..keep]);
+        if self.room > 0 {
+            self.partial = kept.split_off(kept.len() - unfinished_tail(&kept));
+        }
+        self.output(kept)
+    }
+
+    /// The bytes held back, at the end of the stream.
+    pub fn finish(&mut self) -> Option<EventKind> {
+        let rest = std::mem::take(&mut self.partial);
+        self.output(rest)
+    }
+
+    /// Bytes dropped since this was last asked, and the limit event that goes with them.
+    pub fn tell_dropped(&mut self) -> Option<[EventKind; 2]> {
+        let bytes = std::mem::take(&mut self.dropped_untold);
+        (bytes > 0).then_some([
+            EventKind::Dropped { stream: self.stream, bytes },
+            EventKind::Limit(Limit { kind: LimitKind::OutputCut(self.stream), count: self.dropped }),
+        ])
+    }
+
+    fn output(&self, bytes: Vec<u8>) -> Option<EventKind> {
+        (!bytes.is_empty()).then_some(EventKind::Output { stream: self.stream, bytes })
+    }
+}
+
+/// How many bytes at the end are the start of a UTF-8 sequence that is not whole yet.
+fn unfinished_tail(bytes: &[u8]) -> usize {
+    let start = bytes.len().saturating_sub(3);
+    (start..bytes.len())
+        .find(|&at| std::str::from_utf8(&bytes[at..]).is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none()))
+        .map_or(0, |at| bytes.len() - at)
+}
+
+/// Reads one stream to its end.
+///
+/// # Errors
+/// What reading the pipe said.
+pub async fn drain(mut pipe: Receiver, mut keeper: Keeper, clock: Clock, events: mpsc::Sender<RunEvent>) -> io::Result<()> {
+    let mut buffer = vec![0; CHUNK];
+    let mut interval = tokio::time::interval(COUNT_INTERVAL);
+    loop {
+        tokio::select! {
+            biased;
+            read = pipe.read(&mut buffer) => {
+                let length = read?;
+                if length == 0 {
+                    break;
+                }
+                send(&events, &clock, keeper.take(&buffer[..length])).await;
+                if keeper.dropped_untold > REPORT_BYTES {
+                    send(&events, &clock, keeper.tell_dropped().into_iter().flatten()).await;
+                }
+            }
+            _ = interval.tick() => send(&events, &clock, keeper.tell_dropped().into_iter().flatten()).await,
+        }
+    }
+    send(&events, &clock, keeper.finish()).await;
+    send(&events, &clock, keeper.tell_dropped().into_iter().flatten()).await;
+    Ok(())
+}
+
+/// A flood is reported each time this many bytes were dropped, since the timer may not get its turn.
+const REPORT_BYTES: u64 = 64 << 20;
+
+/// A reader of events that is gone is no reason to stop the pipe.
+async fn send(events: &mpsc::Sender<RunEvent>, clock: &Clock, kinds: impl IntoIterator<Item = EventKind>) {
+    for kind in kinds {
+        let _ = events.send(RunEvent { at: clock.now(), kind }).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(event: Option<EventKind>) -> Vec<u8> {
+        match event {
+            Some(EventKind::Output { bytes, .. }) => bytes,
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn output_beyond_the_cap_is_dropped_and_counted() {
+        let mut keeper = Keeper::new(Stream::Stdout, Bytes(5));
+        assert_eq!(kept(keeper.take(b"abc")), b"abc");
+        assert_eq!(kept(keeper.take(b"defgh")), b"de");
+        assert_eq!(kept(keeper.take(b"ijk")), b"");
+        let [dropped, limit] = keeper.tell_dropped().unwrap();
+        assert_eq!(dropped, EventKind::Dropped { stream: Stream::Stdout, bytes: 6 });
+        assert_eq!(limit, EventKind::Limit(Limit { kind: LimitKind::OutputCut(Stream::Stdout), count: 6 }));
+        assert_eq!(keeper.tell_dropped(), None);
+    }
+
+    #[test]
+    fn a_character_cut_by_a_read_stays_whole() {
+        let mut keeper = Keeper::new(Stream::Stdout, Bytes(100));
+        let text = "a\u{1f600}b".as_bytes();
+        assert_eq!(kept(keeper.take(&text[..3])), b"a");
+        assert_eq!(kept(keeper.take(&text[3..])), &text[1..]);
+    }
+
+    #[test]
+    fn invalid_bytes_are_not_held_back_for_ever() {
+        let mut keeper = Keeper::new(Stream::Stderr, Bytes(100));
+        assert_eq!(kept(keeper.take(b"a\xff")), b"a\xff");
+        assert_eq!(kept(keeper.take(b"\xf0\x9f")), b"");
+        assert_eq!(kept(keeper.finish()), b"\xf0\x9f");
+    }
+}

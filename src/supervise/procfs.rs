@@ -1,0 +1,213 @@
+//! What `/proc` says of a process: proc(5). The parsers are pure and take
+//! text; the readers beside them are thin.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use crate::policy::RlimitName;
+use crate::text::visible;
+
+/// A process's name, safe to show; empty where it is gone.
+pub fn comm(tid: u32) -> String {
+    let name = fs::read(format!("/proc/{tid}/comm")).unwrap_or_default();
+    visible(name.strip_suffix(b"\n").unwrap_or(&name))
+}
+
+/// The process that a thread belongs to.
+pub fn process_of_thread(tid: u32) -> Option<u32> {
+    Status::read(tid).ok()?.number("Tgid")
+}
+
+/// `/proc/PID/status`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status(BTreeMap<String, String>);
+
+impl Status {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn read(pid: u32) -> io::Result<Self> {
+        // The name in it may be any bytes.
+        Ok(Self::parse(&String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/status"))?)))
+    }
+
+    /// Parses it.
+    pub fn parse(text: &str) -> Self {
+        Self(
+            text.lines()
+                .filter_map(|line| line.split_once(':'))
+                .map(|(key, value)| (key.to_owned(), value.trim().to_owned()))
+                .collect(),
+        )
+    }
+
+    /// A field's text.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// A field that is one decimal number.
+    pub fn number(&self, name: &str) -> Option<u32> {
+        self.field(name)?.parse().ok()
+    }
+
+    /// The real, effective, saved and file-system ids of `Uid` or `Gid`.
+    pub fn ids(&self, name: &str) -> Vec<u32> {
+        self.field(name).unwrap_or_default().split_whitespace().filter_map(|id| id.parse().ok()).collect()
+    }
+
+    /// A capability set such as `CapEff`.
+    pub fn capabilities(&self, name: &str) -> Option<u64> {
+        u64::from_str_radix(self.field(name)?, 16).ok()
+    }
+}
+
+/// One line of `/proc/PID/mountinfo`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// The mount's root within its file system.
+    pub root: String,
+    /// Where it is mounted.
+    pub point: String,
+    /// Options of this mount.
+    pub options: Vec<String>,
+    /// The file system's type.
+    pub kind: String,
+    /// Options of the file system.
+    pub super_options: Vec<String>,
+}
+
+impl Mount {
+    /// Whether either set of options has it.
+    pub fn has(&self, option: &str) -> bool {
+        self.options.iter().chain(&self.super_options).any(|have| have == option)
+    }
+
+    /// The value of an option such as `size=…`.
+    pub fn value(&self, option: &str) -> Option<&str> {
+        self.options.iter().chain(&self.super_options).find_map(|have| have.strip_prefix(option)?.strip_prefix('='))
+    }
+}
+
+/// Reads the mounts of a process; later lines lie on top of earlier ones.
+///
+/// # Errors
+/// When the process is gone.
+pub fn mounts(pid: u32) -> io::Result<Vec<Mount>> {
+    Ok(parse_mounts(&String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/mountinfo"))?)))
+}
+
+/// Parses a mountinfo: `ID PARENT MAJ:MIN ROOT POINT OPTIONS [TAG…] - TYPE SOURCE SUPER`.
+pub fn parse_mounts(text: &str) -> Vec<Mount> {
+    text.lines().filter_map(parse_mount).collect()
+}
+
+fn parse_mount(line: &str) -> Option<Mount> {
+    let (mount, system) = line.split_once(" - ")?;
+    let mut mount = mount.split(' ').skip(3);
+    let mut system = system.split(' ');
+    let options = |text: &str| text.split(',').map(str::to_owned).collect();
+    Some(Mount {
+        root: unescape(mount.next()?),
+        point: unescape(mount.next()?),
+        options: options(mount.next()?),
+        kind: system.next()?.to_owned(),
+        super_options: options(system.nth(1)?),
+    })
+}
+
+/// Blanks and backslashes stand as octal escapes in mountinfo.
+fn unescape(text: &str) -> String {
+    [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
+        .iter()
+        .fold(text.to_owned(), |text, (escape, plain)| text.replace(escape, plain))
+}
+
+/// The topmost mount at exactly this path.
+pub fn mount_at<'a>(mounts: &'a [Mount], point: &str) -> Option<&'a Mount> {
+    mounts.iter().rev().find(|mount| mount.point == point)
+}
+
+/// Soft and hard values of a row of `/proc/PID/limits`; `u64::MAX` for unlimited.
+pub fn parse_limit(text: &str, row: &str) -> Option<(u64, u64)> {
+    let rest = text.lines().find_map(|line| line.strip_prefix(row))?;
+    let mut values = rest.split_whitespace().map(|value| match value {
+        "unlimited" => Some(u64::MAX),
+        number => number.parse().ok(),
+    });
+    Some((values.next()??, values.next()??))
+}
+
+/// The row of `/proc/PID/limits` that shows a limit (fs/proc/base.c, `lnames`).
+pub fn limit_row(name: RlimitName) -> &'static str {
+    match name {
+        RlimitName::As => "Max address space",
+        RlimitName::Core => "Max core file size",
+        RlimitName::Cpu => "Max cpu time",
+        RlimitName::Data => "Max data size",
+        RlimitName::Fsize => "Max file size",
+        RlimitName::Locks => "Max file locks",
+        RlimitName::Memlock => "Max locked memory",
+        RlimitName::Msgqueue => "Max msgqueue size",
+        RlimitName::Nice => "Max nice priority",
+        RlimitName::Nofile => "Max open files",
+        RlimitName::Nproc => "Max processes",
+        RlimitName::Rss => "Max resident set",
+        RlimitName::Rtprio => "Max realtime priority",
+        RlimitName::Rttime => "Max realtime timeout",
+        RlimitName::Sigpending => "Max pending signals",
+        RlimitName::Stack => "Max stack size",
+    }
+}
+
+/// The identity of a namespace of a process: `net:[4026531840]`.
+///
+/// # Errors
+/// When the process is gone or may not be looked into.
+pub fn namespace(pid: u32, kind: &str) -> io::Result<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/ns/{kind}"))
+}
+
+/// The time at which a process started, in clock ticks since boot: field 22 of `/proc/PID/stat`.
+pub fn start_time(pid: u32) -> Option<u64> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    parse_start_time(&String::from_utf8_lossy(&stat))
+}
+
+/// The name in parentheses may hold blanks and parentheses; it ends at the last one.
+fn parse_start_time(stat: &str) -> Option<u64> {
+    stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mountinfo_line_with_tags_and_escapes_is_read() {
+        let mounts = parse_mounts(
+            "36 35 98:0 /mnt1 /mnt\\0402 rw,noexec master:1 shared:2 - tmpfs tmpfs rw,size=51200k,mode=1777\n",
+        );
+        assert_eq!(mounts[0].point, "/mnt 2");
+        assert_eq!(mounts[0].kind, "tmpfs");
+        assert!(mounts[0].has("noexec"));
+        assert_eq!(mounts[0].value("size"), Some("51200k"));
+    }
+
+    #[test]
+    fn a_limit_row_is_read_by_its_name() {
+        let text = "Limit                     Soft Limit           Hard Limit           Units     \n\
+                    Max open files            64                   unlimited            files     \n";
+        assert_eq!(parse_limit(text, "Max open files"), Some((64, u64::MAX)));
+        assert_eq!(parse_limit(text, "Max processes"), None);
+    }
+
+    #[test]
+    fn a_process_name_cannot_forge_its_start_time() {
+        let stat = "7 (x) R 1 (y)) S 1 7 7 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 4242 0";
+        assert_eq!(parse_start_time(stat), Some(4242));
+    }
+}

@@ -1,0 +1,147 @@
+//! What outlives a killed workbench, and for how long: a process of its own
+//! for each cell, that waits for the workbench's end and then removes what is
+//! left ([`reap`]); and the sweep at the next start, for what even that did
+//! not see ([`sweep`]).
+
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
+
+use super::owner::{Life, Owner};
+use crate::engine::docker::DockerEngine;
+use crate::engine::{CellName, Endpoint, Engine, EngineError, EngineKind};
+
+/// The subcommand under which hotcell runs itself as a reaper.
+pub const SUBCOMMAND: &str = "__reap";
+
+/// The word that sends a reaper home.
+const DONE: &[u8] = b"done";
+
+/// A create that was under way when the workbench died may still succeed; so long is it looked for.
+const LATE_CREATE: [Duration; 3] = [Duration::ZERO, Duration::from_millis(300), Duration::from_millis(1000)];
+
+/// What a reaper is to remove.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remains {
+    /// The engine.
+    pub endpoint: Endpoint,
+    /// The cell's name at it.
+    pub cell: CellName,
+    /// The cell's directory.
+    pub directory: PathBuf,
+}
+
+/// A reaper at its post; it acts when this is dropped without [`Self::dismiss`].
+#[derive(Debug)]
+pub struct Reaper {
+    process: Child,
+    line: Option<ChildStdin>,
+}
+
+impl Reaper {
+    /// Posts one.
+    ///
+    /// # Errors
+    /// When hotcell's own executable cannot be run again.
+    pub fn post(remains: &Remains) -> io::Result<Self> {
+        let mut process = Command::new("/proc/self/exe")
+            .arg0("hotcell-reaper")
+            .args([SUBCOMMAND, remains.endpoint.kind.name(), &remains.endpoint.address, &remains.cell.0])
+            .arg(&remains.directory)
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let line = process.stdin.take();
+        Ok(Self { process, line })
+    }
+
+    /// Sends it home: everything is removed already.
+    pub fn dismiss(mut self) {
+        if let Some(mut line) = self.line.take() {
+            // A reaper that is gone has nothing left to be told.
+            let _ = io::Write::write_all(&mut line, DONE);
+        }
+        let _ = self.process.wait();
+    }
+}
+
+/// The reaper's whole life. Returns when there is nothing left to do.
+///
+/// # Errors
+/// When the remains could not be removed.
+pub fn reap(remains: &Remains) -> Result<(), ReapError> {
+    // Signals meant for the workbench's terminal are not for it; a session leader already has what this asks for.
+    let _ = rustix::process::setsid();
+    let mut word = Vec::new();
+    let _ = io::stdin().read_to_end(&mut word);
+    if word == DONE {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(remove_cell(remains))?;
+    match fs::remove_dir_all(&remains.directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+async fn remove_cell(remains: &Remains) -> Result<(), EngineError> {
+    let engine = DockerEngine::connect(&remains.endpoint).await?;
+    for pause in LATE_CREATE {
+        tokio::time::sleep(pause).await;
+        engine.remove(&remains.cell).await?;
+    }
+    Ok(())
+}
+
+/// Why remains stay.
+#[derive(Debug, thiserror::Error)]
+pub enum ReapError {
+    /// The directory, or the runtime of the reaper itself.
+    #[error("the cell's directory: {0}")]
+    Io(#[from] io::Error),
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// Reads a reaper's arguments back; `None` where they are not what [`Reaper::post`] gives.
+pub fn parse_arguments(arguments: &[String]) -> Option<Remains> {
+    let [kind, address, cell, directory] = arguments else { return None };
+    let kind = [EngineKind::Docker, EngineKind::Podman].into_iter().find(|known| known.name() == kind)?;
+    Some(Remains {
+        endpoint: Endpoint { kind, address: address.clone(), origin: "reaper".to_owned() },
+        cell: CellName(cell.clone()),
+        directory: PathBuf::from(directory),
+    })
+}
+
+/// Removes cells and directories whose owner is dead; gives the names of what it removed.
+///
+/// # Errors
+/// When the engine cannot be asked.
+pub async fn sweep(engine: &dyn Engine, run_dir: &Path, this: &Owner) -> Result<Vec<CellName>, EngineError> {
+    let dead = |token: &str| Owner::parse(token).is_some_and(|owner| owner.life(this) == Life::Dead);
+    let mut removed = Vec::new();
+    for cell in engine.owned_cells().await? {
+        if dead(&cell.owner) {
+            engine.remove(&cell.name).await?;
+            removed.push(cell.name);
+        }
+    }
+    for entry in fs::read_dir(run_dir).into_iter().flatten().flatten() {
+        let token = fs::read_to_string(entry.path().join("owner")).unwrap_or_default();
+        if dead(&token) && fs::remove_dir_all(entry.path()).is_ok() {
+            let name = CellName(entry.file_name().to_string_lossy().into_owned());
+            if !removed.contains(&name) {
+                removed.push(name);
+            }
+        }
+    }
+    Ok(removed)
+}

@@ -1,0 +1,61 @@
+//! Readings of a cell's control group, 20 times a second.
+
+use std::time::Duration;
+
+use super::cgroup::{Hits, Meters};
+use crate::run::{EventKind, Limit, LimitKind, Sample};
+
+/// The time between two readings.
+pub const INTERVAL: Duration = Duration::from_millis(50);
+
+/// Turns readings into events; keeps what was already told.
+pub struct Sampler {
+    meters: Meters,
+    /// Hits that the cell had before the specimen was let go are not the specimen's.
+    base: Hits,
+    told: Hits,
+    nproc: Option<u64>,
+    nproc_told: bool,
+}
+
+impl Sampler {
+    /// Starts from the present reading; `nproc` is the specimen's `RLIMIT_NPROC`, where it has one.
+    pub fn new(meters: Meters, nproc: Option<u64>) -> Self {
+        let (_, base) = meters.read();
+        Self { meters, base, told: Hits::default(), nproc, nproc_told: false }
+    }
+
+    /// Reads now: the sample, and each limit whose count has risen.
+    pub fn read(&mut self) -> Vec<EventKind> {
+        let (sample, hits) = self.meters.read();
+        let mut events = vec![EventKind::Resource(sample)];
+        events.extend(self.limits(&sample, hits).map(EventKind::Limit));
+        events
+    }
+
+    fn limits(&mut self, sample: &Sample, now: Hits) -> impl Iterator<Item = Limit> + use<> {
+        let Self { base, told, .. } = self;
+        let risen = |kind, now: u64, base: u64, told: &mut u64| {
+            let count = now.saturating_sub(base);
+            (count > std::mem::replace(told, count.max(*told))).then_some(Limit { kind, count })
+        };
+        let hits = [
+            risen(LimitKind::PidsRefused, now.pids, base.pids, &mut told.pids),
+            risen(LimitKind::MemoryMax, now.memory, base.memory, &mut told.memory),
+            risen(LimitKind::OomKill, now.oom_kills, base.oom_kills, &mut told.oom_kills),
+            risen(LimitKind::CpuThrottled, now.throttled, base.throttled, &mut told.throttled),
+        ];
+        hits.into_iter().chain([self.nproc_reached(sample)]).flatten()
+    }
+
+    /// The kernel counts no refusals of `RLIMIT_NPROC`; that as many processes as it allows were there is what can be
+    /// known. The shim is one of them: it has the specimen's user.
+    fn nproc_reached(&mut self, sample: &Sample) -> Option<Limit> {
+        let most = sample.pids_peak.max(sample.pids)?;
+        if self.nproc_told || most < self.nproc? {
+            return None;
+        }
+        self.nproc_told = true;
+        Some(Limit { kind: LimitKind::NprocReached, count: 1 })
+    }
+}
