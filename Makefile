@@ -20,7 +20,10 @@ test:
 lint:
 	shellcheck scripts/*.sh images/*.sh tests/images/*.sh
 	cargo fmt --all --check
+	cargo fmt --manifest-path shim/Cargo.toml --check
 	cargo clippy --all-targets -- -D warnings
+	cargo clippy --manifest-path shim/Cargo.toml --target-dir target/shim -- -D warnings
+	cargo clippy --manifest-path shim/Cargo.toml --target-dir target/shim --lib --features host -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items --quiet
 	cargo test --doc --quiet
 

@@ -13,6 +13,6 @@ trap 'exit 143' TERM HUP
 set -a
 eval "$(scripts/engines.sh up)"
 set +a
-cargo build --release
-tests/images/build.sh target/release/hotcell
+cargo build --quiet
+tests/images/build.sh target/debug/hotcell
 "$@"

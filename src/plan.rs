@@ -72,6 +72,8 @@ pub struct CellPlan {
     pub denials: Observation,
     /// The runtime that makes the cell.
     pub runtime: String,
+    /// That runtime has a kernel of its own: only the limits around it can be read from this one.
+    pub own_kernel: bool,
     /// Layers that cannot be had here, and why.
     pub unavailable: BTreeMap<Layer, String>,
     /// What the reviewer should know before it runs.
@@ -97,6 +99,7 @@ impl CellPlan {
     pub fn new(request: Request, engine: &Capabilities, kernel: &Kernel) -> Self {
         let (runtime, no_runtime) = choose_runtime(&request.policy, engine);
         let shim_barrier = shim_barrier(&runtime, engine);
+        let own_kernel = has_own_kernel(&runtime);
         let native = request.native || shim_barrier.is_some();
         let enforcement = if native { Enforcement::Native } else { Enforcement::Supervised };
         let denials = match (&shim_barrier, enforcement) {
@@ -112,13 +115,8 @@ impl CellPlan {
         let mut unavailable = unavailable(engine, kernel, enforcement);
         let runtime_asked = request.policy.runtime.on && no_runtime.is_none();
         unavailable.extend(no_runtime.map(|reason| (Layer::Runtime, reason)));
-        let mut warnings: Vec<String> = unavailable
-            .iter()
-            .filter(|(layer, _)| request.policy.is_on(**layer))
-            .map(|(layer, reason)| format!("{}: not available here: {reason}", layer.name()))
-            .collect();
-        warnings.extend(landlock_shortfall(&request.policy, kernel));
-        Self { request, enforcement, denials, runtime, unavailable, warnings, runtime_asked }
+        let warnings = landlock_shortfall(&request.policy, kernel).into_iter().collect();
+        Self { request, enforcement, denials, runtime, own_kernel, unavailable, warnings, runtime_asked }
     }
 
     /// The layer's setting holds only if it is asked for and can be had.
@@ -142,8 +140,11 @@ impl CellPlan {
         self.request.policy.output.get().copied().unwrap_or(most)
     }
 
-    /// The soft limit on processes of the specimen's user.
+    /// The soft limit on processes of the specimen's user, where this kernel keeps it.
     pub fn nproc(&self) -> Option<u64> {
+        if self.own_kernel {
+            return None;
+        }
         let limits = self.request.policy.ulimits.get()?;
         limits.0.iter().find(|(name, _)| name.name() == "nproc").map(|(_, (soft, _))| *soft)
     }
@@ -288,14 +289,17 @@ fn choose_runtime(policy: &Policy, engine: &Capabilities) -> (String, Option<Str
     (default, Some(reason))
 }
 
+/// gVisor and Kata run a kernel of their own, through which neither the shim's socket nor a listener passes.
+fn has_own_kernel(runtime: &str) -> bool {
+    ["runsc", "gvisor", "kata"].iter().any(|name| runtime.contains(name))
+}
+
 /// Why the shim cannot supervise in this cell.
 fn shim_barrier(runtime: &str, engine: &Capabilities) -> Option<String> {
     if !engine.local {
         return Some(format!("{} runs on another machine: its cells cannot reach this one's listener", engine.kind));
     }
-    // gVisor and Kata run a kernel of their own, through which neither the socket nor a listener passes.
-    let own_kernel = ["runsc", "gvisor", "kata"].iter().any(|name| runtime.contains(name));
-    own_kernel.then(|| format!("not observable on {runtime}: the specimen's calls never reach this kernel"))
+    has_own_kernel(runtime).then(|| format!("not observable on {runtime}: the specimen's calls never reach this kernel"))
 }
 
 /// Refusing TCP came with ABI 4 (Linux 6.7): landlock(7).

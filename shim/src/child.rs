@@ -58,10 +58,7 @@ impl Handshake {
     /// What kept the child from becoming the specimen.
     pub fn failure(&self) -> Option<Failed> {
         let stage = self.page.stage.load(Ordering::Acquire);
-        (stage != 0).then(|| Failed {
-            stage: stage.cast_unsigned(),
-            errno: self.page.errno.load(Ordering::Acquire),
-        })
+        (stage != 0).then(|| Failed { stage: stage.cast_unsigned(), errno: self.page.errno.load(Ordering::Acquire) })
     }
 
     fn fail(&self, (stage, errno): (Stage, Errno)) -> ! {

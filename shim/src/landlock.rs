@@ -19,12 +19,12 @@ pub struct Rules<'a> {
 const EXECUTE: u64 = 1;
 const READ_FILE: u64 = 1 << 2;
 const READ_DIR: u64 = 1 << 3;
-/// EXECUTE to MAKE_SYM, the rights of ABI 1.
+/// `EXECUTE` to `MAKE_SYM`, the rights of ABI 1.
 const ABI_1: u64 = (1 << 13) - 1;
 const REFER: u64 = 1 << 13;
 const TRUNCATE: u64 = 1 << 14;
 const IOCTL_DEV: u64 = 1 << 15;
-/// BIND_TCP and CONNECT_TCP, since ABI 4.
+/// `BIND_TCP` and `CONNECT_TCP`, since ABI 4.
 const TCP: u64 = 0b11;
 
 /// Rights that apply to a file; the kernel refuses the others on a rule for one.
@@ -33,11 +33,7 @@ const ON_FILE: u64 = EXECUTE | 1 << 1 | READ_FILE | TRUNCATE | IOCTL_DEV;
 impl<'a> Rules<'a> {
     /// `None` where the packet is malformed.
     pub fn read(reader: &mut Reader<'a>) -> Option<Self> {
-        Some(Self {
-            tcp: reader.u8()? != 0,
-            read_exec: skip_strings(reader)?,
-            write: skip_strings(reader)?,
-        })
+        Some(Self { tcp: reader.u8()? != 0, read_exec: skip_strings(reader)?, write: skip_strings(reader)? })
     }
 
     /// Restricts the calling process; `no_new_privs` must be set.

@@ -47,6 +47,7 @@ fn run() -> Result<(), Errno> {
     ready[1..].copy_from_slice(&VERSION.to_le_bytes());
     sys::send(socket, &ready, &[])?;
 
+    #[allow(clippy::large_stack_arrays, reason = "the stack is 8 MiB and there is no heap")]
     let mut packet = [0; MAX_PACKET];
     let mut fds = [-1; LAUNCH_FDS];
     let handshake = Handshake::new()?;
@@ -96,7 +97,9 @@ impl Cell {
             _ => Err(Failed { stage: Stage::Launch as u32, errno: libc::EBADMSG }),
         };
         // Only the specimen may hold its pipes, or the workbench never sees their end.
-        stdio.iter().for_each(|&fd| sys::close(fd));
+        for fd in stdio {
+            sys::close(fd);
+        }
         match made {
             Ok(specimen) => {
                 self.specimen = Some(specimen);
@@ -121,7 +124,7 @@ impl Cell {
             return None;
         }
         let elapsed = sys::now_us() - specimen.started_us?;
-        Some((specimen.deadline_ms * 1000).saturating_sub(elapsed).div_ceil(1000))
+        Some(specimen.deadline_ms.saturating_mul(1000).saturating_sub(elapsed).div_ceil(1000))
     }
 
     fn deadline_passed(&mut self) {
@@ -141,18 +144,12 @@ impl Cell {
             let elapsed_us = specimen.started_us.map_or(0, |start| sys::now_us() - start);
             sys::kill_all();
             while sys::reap(sys::Wait::ForOne).is_some() {}
-            match self.handshake.failure() {
-                Some(failed) => sys::send(self.socket, &failed.encode(), &[])?,
-                None => {
-                    let exited = Exited {
-                        status,
-                        timed_out: specimen.timed_out,
-                        cpu_us: sys::children_cpu_us(),
-                        elapsed_us,
-                    };
-                    sys::send(self.socket, &exited.encode(), &[])?;
-                }
+            if let Some(failed) = self.handshake.failure() {
+                sys::send(self.socket, &failed.encode(), &[])?;
+                continue;
             }
+            let exited = Exited { status, timed_out: specimen.timed_out, cpu_us: sys::children_cpu_us(), elapsed_us };
+            sys::send(self.socket, &exited.encode(), &[])?;
         }
         Ok(())
     }

@@ -157,10 +157,7 @@ impl Failed {
     /// Reads a payload (the packet without its tag).
     pub fn decode(payload: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(payload);
-        Some(Self {
-            stage: reader.u32()?,
-            errno: reader.u32()?.cast_signed(),
-        })
+        Some(Self { stage: reader.u32()?, errno: reader.u32()?.cast_signed() })
     }
 }
 

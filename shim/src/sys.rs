@@ -83,7 +83,7 @@ pub fn connect(path: &[u8]) -> Result<Fd, Errno> {
     let mut address: libc::sockaddr_un = unsafe { zeroed() };
     address.sun_family = libc::AF_UNIX as libc::sa_family_t;
     for (slot, &byte) in address.sun_path.iter_mut().zip(path) {
-        *slot = byte as c_char;
+        *slot = c_char::from_ne_bytes([byte]);
     }
     // SAFETY: `address` is a whole sockaddr_un and outlives the call.
     unsafe {
@@ -358,7 +358,7 @@ pub fn execute(argv: &[*const c_char], env: &[*const c_char]) -> Errno {
     errno()
 }
 
-/// The kernel's Landlock ABI version: landlock_create_ruleset(2).
+/// The kernel's Landlock ABI version: `landlock_create_ruleset(2)`.
 pub fn landlock_abi() -> Result<c_int, Errno> {
     const VERSION_FLAG: u64 = 1;
     // SAFETY: with this flag the attribute must be NULL and is not read.
@@ -392,7 +392,8 @@ pub fn landlock_add(ruleset: Fd, node: Fd, rights: u64) -> Result<(), Errno> {
 
 pub fn landlock_restrict(ruleset: Fd) -> Result<(), Errno> {
     // SAFETY: takes no pointer.
-    let restricted = check_long(unsafe { libc::syscall(libc::SYS_landlock_restrict_self, c_long::from(ruleset), 0_u64) });
+    let restricted =
+        check_long(unsafe { libc::syscall(libc::SYS_landlock_restrict_self, c_long::from(ruleset), 0_u64) });
     close(ruleset);
     restricted.map(drop)
 }

@@ -49,11 +49,19 @@ Files:
 /// Options of every subcommand.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
-    /// Configuration file [default: $XDG_CONFIG_HOME/hotcell/config.toml, or $HOTCELL_CONFIG]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "Configuration file [default: $XDG_CONFIG_HOME/hotcell/config.toml, or $HOTCELL_CONFIG]"
+    )]
     config: Option<PathBuf>,
-    /// auto, docker, podman, or an address such as unix:///run/docker.sock [default: auto, or $HOTCELL_ENGINE]
-    #[arg(long, global = true, value_name = "ENGINE")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "ENGINE",
+        help = "auto, docker, podman, or an address such as unix:///run/docker.sock [default: auto, or $HOTCELL_ENGINE]"
+    )]
     engine: Option<String>,
 }
 

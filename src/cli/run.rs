@@ -32,8 +32,7 @@ pub struct RunArgs {
     /// The specimen's language, where its name, shebang and content do not tell
     #[arg(long, value_name = "NAME")]
     language: Option<String>,
-    /// A policy's name or file [default: hardened, or $HOTCELL_POLICY]
-    #[arg(long, value_name = "POLICY")]
+    #[arg(long, value_name = "POLICY", help = "A policy's name or file [default: hardened, or $HOTCELL_POLICY]")]
     policy: Option<String>,
     /// Set a layer for this run, such as memory=64m or network=bridge; may be repeated
     #[arg(long = "layer", value_name = "NAME=VALUE")]
@@ -44,8 +43,11 @@ pub struct RunArgs {
     /// A seccomp profile: a shipped name, or a file in the OCI or Docker form
     #[arg(long, value_name = "PROFILE")]
     seccomp: Option<String>,
-    /// The image the cell is made from [default: code-sandbox:latest, or $HOTCELL_IMAGE]
-    #[arg(long, value_name = "IMAGE")]
+    #[arg(
+        long,
+        value_name = "IMAGE",
+        help = "The image the cell is made from [default: code-sandbox:latest, or $HOTCELL_IMAGE]"
+    )]
     image: Option<String>,
     /// The deadline, such as 10s or 500ms
     #[arg(long, value_name = "TIME")]

@@ -207,13 +207,7 @@ fn report(summary: &Summary) -> Vec<String> {
             ),
         );
         line("in force", in_force(&cell.layers));
-        for state in cell.layers.iter().filter(|state| state.asked && state.in_force != Force::Yes) {
-            let (mark, words) = match state.in_force {
-                Force::No => (styled(BAD, "✗"), "not in force"),
-                _ => (styled(CARE, "?"), "unverified"),
-            };
-            lines.push(format!("{:10}{mark} {} asked, {words}: {}", "", state.layer, state.detail));
-        }
+        lines.extend(not_in_force(&cell.layers));
     }
     lines.extend(denials(summary));
     for limit in &summary.limits {
@@ -265,13 +259,29 @@ fn output(summary: &Summary) -> String {
 }
 
 fn in_force(layers: &[LayerState]) -> String {
-    let asked = layers.iter().filter(|state| state.asked).count();
     let held: Vec<&str> = layers
         .iter()
         .filter(|state| state.asked && state.in_force == Force::Yes)
         .map(|state| state.layer.name())
         .collect();
-    format!("{} of {asked} asked: {}", styled(GOOD, held.len()), held.join(" "))
+    format!("{} {}", styled(GOOD, format_args!("{} layers:", held.len())), held.join(" "))
+}
+
+/// Layers that were asked for and do not hold, or are not known to; those with one reason on one line.
+fn not_in_force(layers: &[LayerState]) -> Vec<String> {
+    let mut groups: Vec<(String, Vec<&str>, &str)> = Vec::new();
+    for state in layers.iter().filter(|state| state.asked && state.in_force != Force::Yes) {
+        let (mark, why) = match (&state.unavailable, state.in_force) {
+            (Some(reason), _) => (format!("{} not to be had here:", styled(DIM, "–")), reason),
+            (None, Force::No) => (format!("{} asked, not in force:", styled(BAD, "✗")), &state.detail),
+            (None, _) => (format!("{} asked, unverified:", styled(CARE, "?")), &state.detail),
+        };
+        match groups.iter_mut().find(|(words, _, reason)| *words == mark && reason == why) {
+            Some((_, names, _)) => names.push(state.layer.name()),
+            None => groups.push((mark, vec![state.layer.name()], why)),
+        }
+    }
+    groups.iter().map(|(mark, names, why)| format!("{:10}{mark} {}: {why}", "", names.join(" "))).collect()
 }
 
 fn denials(summary: &Summary) -> Vec<String> {

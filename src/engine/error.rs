@@ -140,6 +140,15 @@ pub enum EngineError {
         /// The engine.
         endpoint: Endpoint,
     },
+    /// Podman has no identifiers to map for a user namespace of the cell's own.
+    #[error(
+        "podman cannot make a user namespace: {}; give the user `containers` a range of 65536 or more in /etc/subuid and /etc/subgid, or switch the layer off with `--without userns`",
+        shown(message)
+    )]
+    NoUserNamespace {
+        /// The engine's message, as it came.
+        message: String,
+    },
     /// The cell is not, or no longer, at the engine.
     #[error("{operation}: cell {cell} is gone from the engine; it ended and was removed, or someone removed it")]
     CellGone {

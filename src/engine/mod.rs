@@ -175,6 +175,7 @@ pub enum CellIo {
 
 /// One cell, as asked of an engine. Everything is explicit: an engine adds no default of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "one switch per layer that has no setting")]
 pub struct CellSpec {
     /// The name to give it.
     pub name: CellName,

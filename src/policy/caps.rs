@@ -60,6 +60,11 @@ const ALLOWED: &str = "none, or names of capabilities(7), such as CAP_NET_BIND_S
 pub struct Cap(u8);
 
 impl Cap {
+    /// Every capability, in the order of their numbers.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..).zip(NAMES).map(|(number, _)| Self(number))
+    }
+
     /// Its number, the bit in `/proc/PID/status`.
     pub const fn number(self) -> u8 {
         self.0
@@ -77,7 +82,7 @@ impl Cap {
     pub fn from_name(text: &str) -> Result<Self, ValueError> {
         let upper = text.to_ascii_uppercase();
         let full = if upper.starts_with("CAP_") { upper } else { format!("CAP_{upper}") };
-        let found = (0..).zip(NAMES).find(|(_, name)| *name == full).map(|(number, _)| Self(number));
+        let found = Self::all().find(|cap| cap.name() == full);
         found.ok_or_else(|| {
             let bare = NAMES.map(|name| name.trim_start_matches("CAP_"));
             let near = nearest(full.trim_start_matches("CAP_"), bare)

@@ -159,6 +159,8 @@ pub struct LayerState {
     pub layer: Layer,
     /// The policy has it on.
     pub asked: bool,
+    /// Why it cannot be had here at all.
+    pub unavailable: Option<String>,
     /// It holds.
     pub in_force: Force,
     /// What was read, or why it could not be.

@@ -120,6 +120,7 @@ fn layer(state: &LayerState) -> Value {
             Force::No => json!(false),
             Force::Unverified => json!("unverified"),
         },
+        "unavailable": state.unavailable,
         "detail": state.detail,
     })
 }

@@ -180,6 +180,7 @@ impl Cell {
                 Enforcement::Native => None,
             };
             let created = site.engine.create(&spec).await?;
+            dir.mark_made().map_err(StartError::io("noting that the cell is made"))?;
             let io = match door {
                 Some(door) => Io::Shim(meet_shim(&*site.engine, &name, door).await?),
                 None => Io::Attached(site.engine.attach(&name).await?),

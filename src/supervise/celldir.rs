@@ -4,6 +4,7 @@
 //! ```text
 //! RUN_DIR/hotcell-0123456789ab/   0700, so that no other user reaches below
 //!   owner                         the owner's token, for the sweep
+//!   made                          once the engine has answered the create, for the reaper
 //!   cell/                         seen as /hotcell, read-only
 //!     shim
 //!     sock                        unlinked once the shim has connected
@@ -20,6 +21,8 @@ use crate::engine::CellName;
 
 /// The shim's executable, built from `shim/`.
 pub const SHIM: &[u8] = include_bytes!(env!("HOTCELL_SHIM"));
+
+const MADE: &str = "made";
 
 /// One cell's directory; removed when dropped.
 #[derive(Debug)]
@@ -66,6 +69,14 @@ impl CellDir {
         self.cell().join("sock")
     }
 
+    /// Notes for the reaper that the engine has answered the create.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn mark_made(&self) -> io::Result<()> {
+        write_file(&self.root.join(MADE), b"", 0o600)
+    }
+
     /// Puts the specimen where the cell sees it.
     ///
     /// # Errors
@@ -73,6 +84,11 @@ impl CellDir {
     pub fn write_specimen(&self, file_name: &str, bytes: &[u8]) -> io::Result<()> {
         write_file(&self.sandbox().join(file_name), bytes, 0o555)
     }
+}
+
+/// Whether the engine had answered the create of the cell with this directory.
+pub fn is_made(root: &Path) -> bool {
+    root.join(MADE).exists()
 }
 
 impl Drop for CellDir {

@@ -24,27 +24,27 @@ struct Key {
 #[derive(Debug, Default)]
 pub struct Denials {
     ids: HashMap<Key, usize>,
-    denials: Vec<Denial>,
+    all: Vec<Denial>,
     changed: Vec<usize>,
-    /// Whether a denial stands in `changed`; as long as `denials`.
+    /// Whether a denial stands in `changed`; as long as `all`.
     waiting: Vec<bool>,
 }
 
 impl Denials {
     /// Counts one refused call of a process. Its name is asked for only where the denial is a new one.
     pub fn count(&mut self, pid: u32, call: Call, refusal: Refusal, at: Duration, comm: impl FnOnce() -> String) {
-        let full = self.denials.len() >= MOST_DISTINCT;
+        let full = self.all.len() >= MOST_DISTINCT;
         let mut key = Key { pid, call, refusal };
         if full && !self.ids.contains_key(&key) {
             key.pid = 0;
             key.call.args = vec!["… (too many different denials to tell apart)".to_owned()];
         }
         let index = match self.ids.entry(key) {
-            Entry::Occupied(entry) => *entry.get(),
+            Entry::Occupied(known) => *known.get(),
             Entry::Vacant(entry) => {
-                let index = self.denials.len();
+                let index = self.all.len();
                 let pid = entry.key().pid;
-                self.denials.push(Denial {
+                self.all.push(Denial {
                     // Bounded by MOST_DISTINCT and the number of system calls times answers.
                     id: DenialId(u32::try_from(index).unwrap_or(u32::MAX)),
                     layer: Layer::Seccomp,
@@ -60,7 +60,7 @@ impl Denials {
                 *entry.insert(index)
             }
         };
-        self.denials[index].count += 1;
+        self.all[index].count += 1;
         if !std::mem::replace(&mut self.waiting[index], true) {
             self.changed.push(index);
         }
@@ -68,20 +68,20 @@ impl Denials {
 
     /// Hands each changed denial to `send`, oldest first, until it refuses one; the rest stay changed.
     pub fn flush(&mut self, mut send: impl FnMut(Denial) -> bool) {
-        let mut sent = 0;
+        let mut told = 0;
         for &index in &self.changed {
-            if !send(self.denials[index].clone()) {
+            if !send(self.all[index].clone()) {
                 break;
             }
             self.waiting[index] = false;
-            sent += 1;
+            told += 1;
         }
-        self.changed.drain(..sent);
+        self.changed.drain(..told);
     }
 
     /// How many distinct denials there are.
     pub fn len(&self) -> usize {
-        self.denials.len()
+        self.all.len()
     }
 
     /// Whether nothing waits to be sent.

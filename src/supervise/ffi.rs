@@ -1,6 +1,6 @@
 //! The kernel interfaces of supervision that no library wraps safely: seccomp user
-//! notification (seccomp_unotify(2), include/uapi/linux/seccomp.h) and reading
-//! another process's memory (process_vm_readv(2)).
+//! notification (`seccomp_unotify(2)`, include/uapi/linux/seccomp.h) and reading
+//! another process's memory (`process_vm_readv(2)`).
 
 #![allow(unsafe_code, reason = "raw ioctls and vectored reads of another process")]
 
@@ -103,7 +103,7 @@ impl NotifyFd {
     /// # Errors
     /// What the ioctl said, but ENOENT.
     pub fn refuse(&self, notification: &Notification, errno: i32) -> io::Result<()> {
-        self.respond(RawResponse { id: notification.id, val: 0, error: -errno, flags: 0 })
+        self.respond(&RawResponse { id: notification.id, val: 0, error: -errno, flags: 0 })
     }
 
     /// Lets the call go on as if no filter were there (`SECCOMP_USER_NOTIF_FLAG_CONTINUE`).
@@ -111,12 +111,12 @@ impl NotifyFd {
     /// # Errors
     /// What the ioctl said, but ENOENT.
     pub fn let_pass(&self, notification: &Notification) -> io::Result<()> {
-        self.respond(RawResponse { id: notification.id, val: 0, error: 0, flags: 1 })
+        self.respond(&RawResponse { id: notification.id, val: 0, error: 0, flags: 1 })
     }
 
-    fn respond(&self, response: RawResponse) -> io::Result<()> {
+    fn respond(&self, response: &RawResponse) -> io::Result<()> {
         // SAFETY: the structure is of the size in the ioctl's number and outlives the call.
-        match check(unsafe { libc::ioctl(self.0.as_raw_fd(), NOTIF_SEND, &raw const response) }) {
+        match check(unsafe { libc::ioctl(self.0.as_raw_fd(), NOTIF_SEND, &raw const *response) }) {
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
             other => other,
         }
@@ -158,7 +158,7 @@ pub fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     unsafe { AsyncFd::register(fd) }.map_err(Into::into)
 }
 
-/// The version of the Landlock ABI: landlock_create_ruleset(2); `None` where Landlock is off.
+/// The version of the Landlock ABI: `landlock_create_ruleset(2)`; `None` where Landlock is off.
 pub fn landlock_abi() -> Option<i32> {
     const VERSION: libc::c_ulong = 1;
     // SAFETY: with this flag the attribute must be NULL and is not read.

@@ -104,15 +104,6 @@ pub struct Link {
 }
 
 impl Link {
-    /// The shim's process in this pid namespace, as the kernel noted it at connect: `SO_PEERCRED`, unix(7).
-    ///
-    /// # Errors
-    /// What the socket said.
-    pub fn peer_pid(&self) -> Result<u32, LinkError> {
-        let credentials = sockopt::socket_peercred(self.socket.get_ref())?;
-        Ok(credentials.pid.as_raw_nonzero().get().cast_unsigned())
-    }
-
     /// Sends a packet that is only a tag.
     ///
     /// # Errors
@@ -200,7 +191,7 @@ fn interpret(tag: u8, payload: &[u8], fds: Vec<OwnedFd>) -> Result<FromShim, Lin
     }
 }
 
-/// The process behind a pidfd, in this pid namespace: `/proc/self/fdinfo`, pidfd_open(2).
+/// The process behind a pidfd, in this pid namespace: `/proc/self/fdinfo`, `pidfd_open(2)`.
 ///
 /// # Errors
 /// When it is gone.

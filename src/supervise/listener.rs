@@ -122,8 +122,7 @@ impl Worker {
             PollFd::from_borrowed_fd(self.stop.as_fd(), PollFlags::IN),
         ];
         match poll(&mut fds, timeout.as_ref()) {
-            Ok(0) => Ok(Wake::Time),
-            Err(rustix::io::Errno::INTR) => Ok(Wake::Time),
+            Ok(0) | Err(rustix::io::Errno::INTR) => Ok(Wake::Time),
             Err(error) => Err(error.into()),
             Ok(_) if fds[0].revents().contains(PollFlags::IN) => Ok(Wake::Call),
             // No process is left under the filter (POLLHUP), or the run is over.

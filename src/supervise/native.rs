@@ -14,7 +14,7 @@ use super::sampler::{INTERVAL, Sampler};
 use super::verify::{self, Reading};
 use crate::engine::{Attached, EngineError};
 use crate::plan;
-use crate::run::{EventKind, LayerState, Limit, LimitKind, Observation, Outcome, Stream};
+use crate::run::{EventKind, LayerState, Limit, LimitKind, Outcome, Stream};
 
 /// What is read of the input at a time.
 const INPUT_CHUNK: usize = 64 * 1024;
@@ -39,9 +39,8 @@ pub async fn run(cell: &Cell, run: &Run<'_>, streams: Attached, stdin: Stdin) ->
 
 fn layers(cell: &Cell, pid: Option<u32>, cgroup: Option<&Cgroup>) -> Vec<LayerState> {
     let plan = &cell.plan;
-    let own_kernel = matches!(&plan.denials, Observation::NotObservable(reason) if reason.starts_with("not observable on"));
     match pid.map(|pid| Reading::of(pid, cgroup)) {
-        Some(Ok(reading)) if own_kernel => verify::judge_outside(plan, &reading),
+        Some(Ok(reading)) if plan.own_kernel => verify::judge_outside(plan, &reading),
         Some(Ok(reading)) => verify::judge_all(plan, &reading),
         Some(Err(_)) | None => verify::all_unverified(plan, "the specimen ended before it could be read"),
     }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
+use super::celldir;
 use super::owner::{Life, Owner};
 use crate::engine::docker::DockerEngine;
 use crate::engine::{CellName, Endpoint, Engine, EngineError, EngineKind};
@@ -20,8 +21,8 @@ pub const SUBCOMMAND: &str = "__reap";
 /// The word that sends a reaper home.
 const DONE: &[u8] = b"done";
 
-/// A create that was under way when the workbench died may still succeed; so long is it looked for.
-const LATE_CREATE: [Duration; 3] = [Duration::ZERO, Duration::from_millis(300), Duration::from_millis(1000)];
+/// A create that was under way when the workbench died may still succeed: pauses before looking for it again.
+const LATE_CREATE: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(750)];
 
 /// What a reaper is to remove.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,9 +93,12 @@ pub fn reap(remains: &Remains) -> Result<(), ReapError> {
 
 async fn remove_cell(remains: &Remains) -> Result<(), EngineError> {
     let engine = DockerEngine::connect(&remains.endpoint).await?;
-    for pause in LATE_CREATE {
-        tokio::time::sleep(pause).await;
-        engine.remove(&remains.cell).await?;
+    engine.remove(&remains.cell).await?;
+    if !celldir::is_made(&remains.directory) {
+        for pause in LATE_CREATE {
+            tokio::time::sleep(pause).await;
+            engine.remove(&remains.cell).await?;
+        }
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::path::Path;
 
 use super::cgroup::Cgroup;
 use super::procfs::{self, Mount, Status};
@@ -23,6 +24,8 @@ pub struct Reading {
     /// The LSM label; empty where there is none.
     label: String,
     interfaces: Vec<String>,
+    /// Which of the paths that engines mask this kernel has.
+    proc_paths: Vec<&'static str>,
     /// Lines of `uid_map`: inside, outside, count.
     id_map: Vec<(u32, u32, u32)>,
     memory: Result<Option<Bytes>, String>,
@@ -50,6 +53,7 @@ impl Reading {
             apart: BTreeMap::from(apart),
             label: read_label(pid),
             interfaces: read_interfaces(pid),
+            proc_paths: MASKED.into_iter().chain(READ_ONLY).filter(|path| Path::new(path).exists()).collect(),
             id_map: read_id_map(pid),
             memory: limit(&|cgroup| cgroup.memory_limit().map(bytes)).map(|limit| limit.map(Bytes)),
             swap: limit(&|cgroup| cgroup.swap_limit().map(bytes)).map(|limit| limit.map(Bytes)),
@@ -87,7 +91,7 @@ fn read_interfaces(pid: u32) -> Vec<String> {
     table.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect()
 }
 
-/// `INSIDE OUTSIDE COUNT` lines: user_namespaces(7).
+/// `INSIDE OUTSIDE COUNT` lines: `user_namespaces(7)`.
 fn read_id_map(pid: u32) -> Vec<(u32, u32, u32)> {
     let map = fs::read_to_string(format!("/proc/{pid}/uid_map")).unwrap_or_default();
     map.lines()
@@ -144,11 +148,9 @@ fn states(plan: &CellPlan, mut judge: impl FnMut(Layer) -> Verdict) -> Vec<Layer
     Layer::ALL
         .into_iter()
         .map(|layer| {
-            let (in_force, mut detail) = judge(layer);
-            if let Some(reason) = plan.unavailable.get(&layer).filter(|_| plan.request.policy.is_on(layer)) {
-                detail = format!("{reason} ({detail})");
-            }
-            LayerState { layer, asked: plan.request.policy.is_on(layer), in_force, detail }
+            let (in_force, detail) = judge(layer);
+            let unavailable = plan.unavailable.get(&layer).cloned();
+            LayerState { layer, asked: plan.request.policy.is_on(layer), unavailable, in_force, detail }
         })
         .collect()
 }
@@ -255,10 +257,12 @@ fn rootfs(policy: &Policy, reading: &Reading) -> Verdict {
     })
 }
 
-/// Whether files can be kept on it: not the kernel's own views.
+/// Whether files can be kept on it: not the kernel's own views, nor what masks a file of theirs.
 fn is_storage(mount: &Mount) -> bool {
-    let kernel_view = ["proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2"].contains(&mount.kind.as_str());
-    !kernel_view && mount.point != "/dev"
+    let kernel_view = ["/proc", "/sys", "/dev"].iter().any(|view| {
+        mount.point.strip_prefix(view).is_some_and(|below| below.is_empty() || below.starts_with('/'))
+    });
+    !kernel_view || mount.point == "/dev/shm"
 }
 
 fn tmpfs(policy: &Policy, reading: &Reading) -> Verdict {
@@ -415,16 +419,24 @@ const MASKED: [&str; 3] = ["/proc/kcore", "/proc/keys", "/proc/timer_list"];
 const READ_ONLY: [&str; 2] = ["/proc/sys", "/proc/sysrq-trigger"];
 
 fn proc_masks(reading: &Reading) -> Verdict {
-    let masked = |path: &&str| procfs::mount_at(&reading.mounts, path).is_some();
-    let read_only = |path: &&str| procfs::mount_at(&reading.mounts, path).is_some_and(|mount| mount.options.iter().any(|o| o == "ro"));
-    let bare: Vec<&str> = MASKED
-        .into_iter()
-        .filter(|path| !masked(path))
-        .chain(READ_ONLY.into_iter().filter(|path| !read_only(path)))
+    let is_masked = |path: &str| procfs::mount_at(&reading.mounts, path).is_some();
+    let is_read_only = |path: &str| {
+        procfs::mount_at(&reading.mounts, path).is_some_and(|mount| mount.options.iter().any(|option| option == "ro"))
+    };
+    // What this kernel does not have needs no mask.
+    let here = |paths: &[&'static str]| -> Vec<&'static str> {
+        paths.iter().copied().filter(|path| reading.proc_paths.contains(path)).collect()
+    };
+    let (masked, read_only) = (here(&MASKED), here(&READ_ONLY));
+    let open: Vec<&str> = masked
+        .iter()
+        .filter(|path| !is_masked(path))
+        .chain(read_only.iter().filter(|path| !is_read_only(path)))
+        .copied()
         .collect();
-    match bare[..] {
-        [] => yes(format!("{} masked; {} read-only", MASKED.join(", "), READ_ONLY.join(", "))),
-        _ => no(format!("open: {}", bare.join(", "))),
+    match open[..] {
+        [] => yes(format!("masked: {}; read-only: {}", masked.join(", "), read_only.join(", "))),
+        _ => no(format!("open: {}", open.join(", "))),
     }
 }
 

@@ -56,6 +56,16 @@ impl Question<'_> {
     }
 }
 
+/// Whether a cell could not be removed because its end, or another removal (409), is under way. Podman says
+/// `container state improper` of a container between its end and its cleaning up.
+pub fn is_on_its_way(error: &Api) -> bool {
+    match error {
+        Api::DockerResponseServerError { status_code: 409, .. } => true,
+        Api::DockerResponseServerError { status_code: 500, message } => message.contains("state improper"),
+        _ => false,
+    }
+}
+
 /// Docker says `No such container: x`, Podman `no container with name or ID "x" found: no such container`.
 /// A 404 of a start may also be about a file or a network.
 fn names_no_container(message: &str) -> bool {

@@ -130,8 +130,11 @@ impl DockerEngine {
     }
 
     async fn create_fault(&self, spec: &CellSpec, error: Api) -> EngineError {
-        if let Api::DockerResponseServerError { status_code, message } = &error {
-            let message = message.to_ascii_lowercase();
+        if let Api::DockerResponseServerError { status_code, message: said } = &error {
+            let message = said.to_ascii_lowercase();
+            if spec.userns && message.contains("enough available ids") {
+                return EngineError::NoUserNamespace { message: said.clone() };
+            }
             if *status_code == 404 && message.contains("image") {
                 return EngineError::ImageMissing { image: spec.image.clone() };
             }
@@ -142,22 +145,6 @@ impl DockerEngine {
             }
         }
         self.question("create cell", &spec.name.0).fault(error)
-    }
-
-    /// Waits until the engine no longer knows the cell.
-    async fn until_gone(&self, cell: &CellName) -> Result<(), EngineError> {
-        let question = self.question("remove cell", &cell.0);
-        let since = Instant::now();
-        loop {
-            match look(&self.docker, cell).await {
-                Err(error) if fault::status(&error) == Some(404) => return Ok(()),
-                Err(error) => return Err(question.fault(error)),
-                Ok(_) if since.elapsed() > REMOVAL_TIMEOUT => {
-                    return Err(question.api(None, format!("it is still there after {} s", REMOVAL_TIMEOUT.as_secs())));
-                }
-                Ok(_) => tokio::time::sleep(REMOVAL_POLL).await,
-            }
-        }
     }
 }
 
@@ -249,6 +236,10 @@ impl Engine for DockerEngine {
         let options = WaitContainerOptionsBuilder::default().condition("not-running").build();
         let answer = Box::pin(self.patient.wait_container(&cell.0, Some(options))).next().await;
         match answer {
+            // Podman looks four times a second and says -1 when the cell was removed in between.
+            Some(Ok(ended)) if ended.status_code < 0 => {
+                Err(EngineError::CellGone { operation: question.operation, cell: cell.clone() })
+            }
             Some(Ok(ended)) => Ok(ended.status_code),
             Some(Err(Api::DockerContainerWaitError { error, code })) if error.is_empty() => Ok(code),
             Some(Err(error)) => Err(question.cell_fault(cell, error)),
@@ -273,11 +264,16 @@ impl Engine for DockerEngine {
 
     async fn remove(&self, cell: &CellName) -> Result<(), EngineError> {
         let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-        match self.docker.remove_container(&cell.0, Some(options)).await {
-            Err(error) if fault::status(&error) == Some(404) => Ok(()),
-            // 409: another removal, such as the engine's own at the cell's end, is under way.
-            Err(error) if fault::status(&error) != Some(409) => Err(self.question("remove cell", &cell.0).fault(error)),
-            _ => self.until_gone(cell).await,
+        let since = Instant::now();
+        loop {
+            match self.docker.remove_container(&cell.0, Some(options.clone())).await {
+                Ok(()) => return Ok(()),
+                Err(error) if fault::status(&error) == Some(404) => return Ok(()),
+                Err(error) if fault::is_on_its_way(&error) && since.elapsed() < REMOVAL_TIMEOUT => {
+                    tokio::time::sleep(REMOVAL_POLL).await;
+                }
+                Err(error) => return Err(self.question("remove cell", &cell.0).fault(error)),
+            }
         }
     }
 

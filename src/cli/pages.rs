@@ -1,0 +1,101 @@
+//! `hotcell completions` and `hotcell man`: what packagers install beside the program.
+
+use std::io;
+
+use clap::{Args, Command, CommandFactory};
+use clap_complete::Shell;
+use clap_mangen::Man;
+
+use super::{Cli, CliError, layout};
+
+/// Arguments of `hotcell completions`.
+#[derive(Args, Debug)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+/// Prints the completions of a shell.
+///
+/// # Errors
+/// None: a reader that is gone is nobody to tell.
+pub fn completions(arguments: &CompletionsArgs) -> Result<u8, CliError> {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Cli::command(), "hotcell", &mut script);
+    layout::print(&String::from_utf8_lossy(&script));
+    Ok(0)
+}
+
+/// Prints the manual page: the program, then each subcommand.
+///
+/// # Errors
+/// Never in practice: writing to memory succeeds.
+pub fn man() -> Result<u8, CliError> {
+    let page = manual().map_err(|source| CliError::Io { doing: "making the manual page", source })?;
+    layout::print(&page);
+    Ok(0)
+}
+
+fn manual() -> io::Result<String> {
+    let mut root = Cli::command();
+    root.build();
+    let man = Man::new(root.clone());
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    man.render_extra_section(&mut page)?;
+    for subcommand in root.get_subcommands() {
+        render_subcommand(subcommand, &mut page)?;
+    }
+    man.render_version_section(&mut page)?;
+    Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+/// A section for the subcommand, and one for each of its own.
+fn render_subcommand(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
+    if command.is_hide_set() || command.get_name() == "help" {
+        return Ok(());
+    }
+    if command.has_subcommands() {
+        return command.get_subcommands().try_for_each(|inner| render_subcommand(inner, page));
+    }
+    let title = command.get_bin_name().unwrap_or(command.get_name()).to_uppercase();
+    // Those of every subcommand stand in the program's own section.
+    let hide_global = |arg: clap::Arg| if arg.is_global_set() { arg.hide(true) } else { arg };
+    let man = Man::new(command.clone().mut_args(hide_global));
+    let mut body = Vec::new();
+    man.render_description_section(&mut body)?;
+    man.render_synopsis_section(&mut body)?;
+    man.render_options_section(&mut body)?;
+    man.render_extra_section(&mut body)?;
+    // Sections of its own page become subsections of this one; its description is the text under the title.
+    let body = String::from_utf8_lossy(&body).replace("\n.SH ", "\n.SS ").replace(".SH DESCRIPTION\n", "");
+    page.extend_from_slice(format!(".SH \"{title}\"\n{body}").as_bytes());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_page_has_a_section_for_every_subcommand_and_each_global_option_once() {
+        let page = manual().unwrap();
+        for section in [
+            "NAME",
+            "\"HOTCELL RUN\"",
+            "\"HOTCELL DOCTOR\"",
+            "\"HOTCELL IMAGE BUILD\"",
+            "\"HOTCELL POLICY SHOW\"",
+            "\"HOTCELL SECCOMP CHECK\"",
+        ] {
+            assert!(page.lines().any(|line| line == format!(".SH {section}")), "{section} is missing:\n{page}");
+        }
+        assert_eq!(page.matches("HOTCELL_ENGINE").count(), 1, "{page}");
+        assert!(page.contains("Exit status: the specimen"), "{page}");
+    }
+}

@@ -1,0 +1,107 @@
+//! The walls between modules, read from the source: who may use which library, and where
+//! `unsafe` may stand.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Modules that neither wait nor speak to anything: `src/lib.rs` says which.
+const PURE: [&str; 7] = ["policy", "seccomp", "specimen", "run", "plan.rs", "text.rs", "diagnose.rs"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Rust file below a place of the project, with its path from the project's root.
+fn sources(below: &str) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    collect(&root().join(below), &mut files);
+    assert!(!files.is_empty(), "{below} has no Rust source: these tests look in the wrong place");
+    let relative = |path: &PathBuf| path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+    files.iter().map(|path| (relative(path), fs::read_to_string(path).unwrap())).collect()
+}
+
+fn collect(path: &Path, files: &mut Vec<PathBuf>) {
+    if path.is_dir() {
+        fs::read_dir(path).unwrap().for_each(|entry| collect(&entry.unwrap().path(), files));
+    } else if path.extension().is_some_and(|extension| extension == "rs") {
+        files.push(path.to_owned());
+    }
+}
+
+/// Whether code, comments aside, has this word.
+fn says(text: &str, word: &str) -> bool {
+    text.lines().map(|line| line.split("//").next().unwrap_or("")).any(|code| {
+        code.split(|character: char| !(character.is_alphanumeric() || character == '_')).any(|found| found == word)
+    })
+}
+
+/// Files below `below` whose code has this word.
+fn users(below: &str, word: &str) -> Vec<String> {
+    sources(below).into_iter().filter(|(_, text)| says(text, word)).map(|(path, _)| path).collect()
+}
+
+#[test]
+fn a_word_is_found_in_code_and_not_in_comments_or_longer_words() {
+    assert!(says("use tokio::fs;", "tokio"));
+    assert!(says("let x = unsafe { 1 };", "unsafe"));
+    assert!(!says("// unsafe", "unsafe"));
+    assert!(!says("#![deny(unsafe_code)]", "unsafe"));
+}
+
+#[test]
+fn bollard_stays_in_the_docker_engine() {
+    let users = users("src", "bollard");
+    assert!(!users.is_empty());
+    let strays: Vec<_> = users.iter().filter(|path| !path.starts_with("src/engine/docker")).collect();
+    assert!(strays.is_empty(), "bollard is used in {strays:?}");
+}
+
+#[test]
+fn nothing_pure_waits_or_speaks_to_an_engine() {
+    for module in PURE {
+        for library in ["tokio", "bollard", "clap"] {
+            let strays = users(&format!("src/{module}"), library);
+            assert!(strays.is_empty(), "{library} is used in {strays:?}");
+        }
+    }
+}
+
+#[test]
+fn a_lower_module_does_not_know_a_higher_one() {
+    for (module, above) in [
+        ("policy", &["cli", "supervise", "plan", "image", "config"][..]),
+        ("seccomp", &["cli", "supervise", "plan", "engine", "image", "config"]),
+        ("specimen", &["cli", "supervise", "plan", "engine", "image", "config"]),
+        ("run", &["cli", "supervise", "plan", "image", "config"]),
+        ("plan.rs", &["cli", "supervise", "image", "config"]),
+        ("engine", &["cli", "supervise", "plan", "image", "config"]),
+        ("supervise", &["cli", "config"]),
+    ] {
+        for (path, text) in sources(&format!("src/{module}")) {
+            for higher in above {
+                assert!(!text.contains(&format!("crate::{higher}")), "{path} uses crate::{higher}");
+            }
+        }
+    }
+}
+
+#[test]
+fn unsafe_stands_in_the_shim_and_in_one_named_module() {
+    let ours: Vec<_> = users("src", "unsafe");
+    assert_eq!(ours, ["src/supervise/ffi.rs"]);
+    assert!(!users("shim/src", "unsafe").is_empty());
+}
+
+#[test]
+fn each_unsafe_block_says_why_it_is_sound() {
+    for (path, text) in sources("shim/src").into_iter().chain(sources("src/supervise")) {
+        let lines: Vec<&str> = text.lines().collect();
+        for (number, line) in lines.iter().enumerate() {
+            if line.split("//").next().unwrap_or("").contains("unsafe {") {
+                let near = &lines[number.saturating_sub(6)..=number];
+                let said = near.iter().any(|line| line.contains("SAFETY"));
+                assert!(said, "{path}:{}: no SAFETY comment in the lines above", number + 1);
+            }
+        }
+    }
+}
