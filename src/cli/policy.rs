@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::layout::{self, BOLD, CARE, DIM, GOOD, cell, fill, styled, table};
 use super::{CliError, Common, Format};
-use crate::policy::{Client, Equivalent, Layer, Place, Policy};
+use crate::policy::{Client, Equivalent, Layer, Place, Policy, PolicyError};
 use crate::run::to_pretty;
 use crate::text::visible;
 
@@ -109,7 +109,7 @@ fn list(user_dir: &Path, format: Format) -> String {
     });
     match format {
         Format::Json => {
-            let object = |(name, origin, policy): (_, _, Result<String, _>)| match policy {
+            let object = |(name, origin, policy): (_, _, Result<String, PolicyError>)| match policy {
                 Ok(summary) => json!({ "name": name, "origin": origin, "summary": summary, "error": null }),
                 Err(error) => json!({ "name": name, "origin": origin, "summary": null, "error": error.to_string() }),
             };
@@ -117,7 +117,7 @@ fn list(user_dir: &Path, format: Format) -> String {
         }
         Format::Text => {
             let head = ["POLICY", "FROM", "SUMMARY"].map(|title| styled(BOLD, title));
-            let row = |(name, origin, policy): (String, String, Result<String, _>)| {
+            let row = |(name, origin, policy): (String, String, Result<String, PolicyError>)| {
                 let summary = match policy {
                     Ok(summary) => cell(visible(summary.as_bytes())),
                     Err(error) => styled(CARE, format!("unusable: {error}")),

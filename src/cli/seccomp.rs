@@ -1,13 +1,16 @@
 //! `hotcell seccomp`: what a profile says, and whether it is right.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand};
 
-use super::layout::{self, BAD, BOLD, CARE, DIM, GOOD, fill};
+use super::layout::{self, BAD, BOLD, CARE, DIM, GOOD, cell, fill, table};
 use super::profile::{self, Text};
 use super::{CliError, Common, Format};
-use crate::policy::Policy;
+use crate::plan::Filter;
+use crate::policy::{Layer, Policy};
 use crate::run::{Refusal, to_pretty};
-use crate::seccomp::{Action, ArgCondition, Host, Op, Profile, Rule};
+use crate::seccomp::{Action, ArgCondition, Host, Op, Profile, ProfileError, Rule, Warning};
 use crate::text::visible;
 
 /// What to tell of profiles.
@@ -92,23 +95,164 @@ struct Check {
     text: String,
 }
 
-fn check(text: Result<Text, CliError>, host: &Host) -> Check {
-    let found = text.and_then(|text| Ok((profile::filter(&text, host)?, text)));
-    match found {
-        Ok((filter, text)) => {
-            let warnings = filter.profile.warnings.iter().map(|warning| {
-                let warning = visible(warning.message.as_bytes()).into_placed(&warning.place.to_string());
-                warning
-            });
-            let mut told: String = warnings.collect();
-            let calls: usize = filter.profile.rules.iter().map(|rule| rule.names.len()).sum();
-            let (rules, steps) = (filter.profile.rules.len(), filter.program.len());
-            told.push_str(&format!(
-                "{}: {GOOD}good{GOOD:#}: {rules} rules for {calls} calls, {steps} instructions\n",
-                text.label
-            ));
-            Check { good: true, text: told }
+fn check(found: Result<Text, CliError>, host: &Host) -> Check {
+    let filter = found.and_then(|text| profile::filter(&text, host));
+    match filter {
+        Ok(Filter { profile, program }) => {
+            let warning = |warning: &Warning| format!("{}: {CARE}warning{CARE:#}: {}\n", warning.place, warning.message);
+            let warnings: String = profile.warnings.iter().map(warning).collect();
+            let (rules, calls, steps) = (profile.rules.len(), calls(&profile), program.insns().len());
+            let good = format!("{GOOD}good{GOOD:#}: {rules} rules for {calls} calls, {steps} instructions");
+            Check { good: true, text: format!("{warnings}{}: {good}\n", profile.name) }
         }
-        Err(error) => Check { good: false, text: error_line(&error) },
+        Err(CliError::Profile(ProfileError { place, mistake })) => {
+            Check { good: false, text: format!("{place}: {BAD}error{BAD:#}: {mistake}\n") }
+        }
+        Err(error) => Check { good: false, text: format!("{BAD}error{BAD:#}: {error}\n") },
+    }
+}
+
+/// How many calls the rules name, each counted once.
+fn calls(profile: &Profile) -> usize {
+    profile.rules.iter().flat_map(|rule| &rule.names).collect::<BTreeSet<_>>().len()
+}
+
+fn show_text(profile: &Profile, host: &Host, policy: &Policy) -> String {
+    let caps = if policy.caps.on { policy.setting(Layer::Caps) } else { "all".to_owned() };
+    let (kernel, caps) = (host.kernel, caps.replace(',', ", "));
+    let conditions = format!("{}, Linux {}.{}, capabilities: {caps}", host.arch, kernel.major, kernel.minor);
+    let arches: Vec<&str> = profile.architectures.iter().map(|arch| arch.oci_name()).collect();
+    let arches = if arches.is_empty() { "the kernel's own".to_owned() } else { arches.join(", ") };
+    let mut facts = vec![
+        ("default", format!("{}, for every call not named below", action(profile.default_action))),
+        ("architectures", arches),
+        ("conditions for", conditions),
+    ];
+    if !profile.flags.is_empty() {
+        facts.push(("flags", profile.flags.join(", ")));
+    }
+    let rows: Vec<_> = facts.into_iter().map(|(name, value)| [cell(name), cell(value)]).collect();
+    let mut text = format!("{BOLD}{}{BOLD:#}\n{}", profile.name, table(2, &rows));
+    for group in profile.rules.chunk_by(|one, next| one.action == next.action) {
+        text.push_str(&format!("\n{BOLD}{}{BOLD:#}\n", action(group[0].action)));
+        text.extend(group.iter().map(rule_text));
+    }
+    for warning in &profile.warnings {
+        text.push_str(&format!("\n{CARE}warning:{CARE:#} {}\n", fill(&warning.to_string(), 9, 9)));
+    }
+    text
+}
+
+/// What an action comes to, and its name in a profile.
+fn action(action: Action) -> String {
+    let meaning = match action {
+        Action::KillProcess => "kill the process".to_owned(),
+        Action::KillThread => "kill the thread".to_owned(),
+        Action::Trap => "refuse with SIGSYS".to_owned(),
+        Action::Errno(errno) => format!("refuse with {}", Refusal::Errno(errno.into())),
+        Action::Notify => "ask a supervisor".to_owned(),
+        Action::Trace(message) => format!("tell a tracer {message}"),
+        Action::Log => "allow and log".to_owned(),
+        Action::Allow => "allow".to_owned(),
+    };
+    format!("{meaning} ({})", action.oci_name())
+}
+
+/// The comment, then the calls and the conditions on their arguments.
+fn rule_text(rule: &Rule) -> String {
+    let mut text = String::new();
+    if let Some(comment) = rule.comment.as_deref().filter(|comment| !comment.is_empty()) {
+        text.push_str(&format!("  {DIM}# {}{DIM:#}\n", fill(&visible(comment.as_bytes()), 4, 4)));
+    }
+    let joint = if rule.has_alternatives() { " or " } else { " and " };
+    let args: Vec<String> = rule.args.iter().map(condition).collect();
+    let mut calls = rule.names.join(" ");
+    if !args.is_empty() {
+        calls.push_str(&format!(" if {}", args.join(joint)));
+    }
+    text.push_str(&format!("    {}\n", fill(&calls, 4, 6)));
+    text
+}
+
+fn condition(arg: &ArgCondition) -> String {
+    let ArgCondition { index, value, value_two, op } = *arg;
+    let sign = match op {
+        Op::NotEqual => "!=",
+        Op::Less => "<",
+        Op::LessOrEqual => "<=",
+        Op::Equal => "==",
+        Op::GreaterOrEqual => ">=",
+        Op::Greater => ">",
+        Op::MaskedEqual => return format!("(arg{index} & {value:#x}) == {value_two:#x}"),
+    };
+    format!("arg{index} {sign} {value:#x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn host() -> Host {
+        profile::host(&Policy::shipped("hardened").unwrap()).unwrap()
+    }
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    fn checked(json: &str) -> Check {
+        check(Ok(Text { label: "my.json".to_owned(), json: json.to_owned() }), &host())
+    }
+
+    #[test]
+    fn a_mistake_is_told_as_a_compiler_tells_it() {
+        let found = checked("{\n  \"defaultAction\": \"SCMP_ACT_ALOW\"\n}");
+        assert!(!found.good);
+        let text = plain(&found.text);
+        assert!(text.starts_with("my.json:2:20: error: unknown action \"SCMP_ACT_ALOW\": did you mean"), "{text}");
+    }
+
+    #[test]
+    fn a_good_profile_is_told_with_its_size_and_its_warnings() {
+        let found = checked(
+            r#"{ "defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/x",
+                 "syscalls": [{ "names": ["read", "write", "read"], "action": "SCMP_ACT_ERRNO" }] }"#,
+        );
+        assert!(found.good);
+        let text = plain(&found.text);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].starts_with("my.json:1:55: warning: listenerPath is left out"), "{text}");
+        assert!(lines[1].starts_with("my.json: good: 1 rules for 2 calls, "), "{text}");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_an_error() {
+        let found = check(profile::find("./none.json", Path::new("/nowhere")), &host());
+        assert!(!found.good && found.text.contains("./none.json"), "{}", found.text);
+    }
+
+    #[test]
+    fn a_profile_is_shown_with_its_comments_its_calls_and_their_conditions() {
+        let json = r#"{ "defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": [
+            { "comment": "for \u001b[2J all", "names": ["read", "write"], "action": "SCMP_ACT_ALLOW" },
+            { "names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [
+                { "index": 0, "op": "SCMP_CMP_EQ", "value": 2 },
+                { "index": 1, "op": "SCMP_CMP_MASKED_EQ", "value": 15, "valueTwo": 1 }] },
+            { "names": ["ptrace"], "action": "SCMP_ACT_KILL_PROCESS" }] }"#;
+        let profile = Profile::parse("my.json", json, &host()).unwrap();
+        let text = plain(&show_text(&profile, &host(), &Policy::shipped("hardened").unwrap()));
+        assert!(text.contains("  default         refuse with EPERM (SCMP_ACT_ERRNO), for every call"), "{text}");
+        assert!(text.contains("capabilities: none\n"), "{text}");
+        let rules = text.split("\n\n").skip(1).collect::<Vec<_>>();
+        assert_eq!(
+            rules,
+            [
+                "allow (SCMP_ACT_ALLOW)\n  # for \\x1b[2J all\n    read write\n    \
+                 socket if arg0 == 0x2 and (arg1 & 0xf) == 0x1",
+                "kill the process (SCMP_ACT_KILL_PROCESS)\n    ptrace\n",
+            ]
+        );
     }
 }

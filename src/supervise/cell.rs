@@ -215,6 +215,9 @@ impl Cell {
     ) -> Outcome {
         let run = Run { specimen, events, clock: Clock::default(), stop };
         let result = match std::mem::replace(&mut self.io, Io::Closed) {
+            _ if *run.stop.borrow() => {
+                Ok(Ended { outcome: Outcome::Stopped, at: Duration::ZERO, warnings: Vec::new() })
+            }
             Io::Shim(link) => shimmed::run(&self, &run, link, stdin).await,
             Io::Attached(streams) => native::run(&self, &run, streams, stdin).await,
             Io::Closed => Err(StartError::Link(LinkError::Closed)),

@@ -13,6 +13,8 @@ pub struct Sampler {
     meters: Meters,
     /// Hits that the cell had before the specimen was let go are not the specimen's.
     base: Hits,
+    /// The most processes there were until then: the runtime's threads among them.
+    base_pids: Option<u64>,
     told: Hits,
     nproc: Option<u64>,
     nproc_told: bool,
@@ -21,13 +23,15 @@ pub struct Sampler {
 impl Sampler {
     /// Starts from the present reading; `nproc` is the specimen's `RLIMIT_NPROC`, where it has one.
     pub fn new(meters: Meters, nproc: Option<u64>) -> Self {
-        let (_, base) = meters.read();
-        Self { meters, base, told: Hits::default(), nproc, nproc_told: false }
+        let (sample, base) = meters.read();
+        Self { meters, base, base_pids: sample.pids_peak, told: Hits::default(), nproc, nproc_told: false }
     }
 
     /// Reads now: the sample, and each limit whose count has risen.
     pub fn read(&mut self) -> Vec<EventKind> {
-        let (sample, hits) = self.meters.read();
+        let (mut sample, hits) = self.meters.read();
+        // The kernel cannot start this peak anew: it is the specimen's only once it has risen.
+        sample.pids_peak = sample.pids_peak.filter(|peak| Some(*peak) > self.base_pids).or(sample.pids);
         let mut events = vec![EventKind::Resource(sample)];
         events.extend(self.limits(&sample, hits).map(EventKind::Limit));
         events
@@ -51,7 +55,7 @@ impl Sampler {
     /// The kernel counts no refusals of `RLIMIT_NPROC`; that as many processes as it allows were there is what can be
     /// known. The shim is one of them: it has the specimen's user.
     fn nproc_reached(&mut self, sample: &Sample) -> Option<Limit> {
-        let most = sample.pids_peak.max(sample.pids)?;
+        let most = sample.pids_peak?;
         if self.nproc_told || most < self.nproc? {
             return None;
         }

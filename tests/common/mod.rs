@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+pub mod liar;
+
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
@@ -154,6 +156,7 @@ impl Hotcell {
         Self::at(&engine.address()).with(&["--policy", "bare", "--layer", "timeout=60s"])
     }
 
+    /// More arguments.
     pub fn with<S: AsRef<OsStr>>(mut self, arguments: &[S]) -> Self {
         self.command.args(arguments);
         self
@@ -190,7 +193,7 @@ impl Hotcell {
 
     /// Runs to the end with the arguments as they are.
     pub fn told(mut self) -> Told {
-        let what = format!("{:?}", self.command);
+        let what = format!("hotcell {:?}", self.command.get_args().collect::<Vec<_>>());
         let child = self.start();
         let output = finish(child, &what);
         Told {
@@ -272,9 +275,9 @@ impl Report {
 
     /// The layer is told as asked for (or not) and as holding (or not).
     #[track_caller]
-    pub fn tells_layer(&self, name: &str, asked: bool, in_force: bool) -> &Self {
+    pub fn tells_layer(&self, name: &str, asked: bool, in_force: impl Into<Value>) -> &Self {
         let layer = self.layer(name);
-        assert!(layer["asked"] == asked && layer["in_force"] == in_force, "{layer}, of {self}");
+        assert!(layer["asked"] == asked && layer["in_force"] == in_force.into(), "{layer}, of {self}");
         self
     }
 

@@ -1,0 +1,403 @@
+//! Each layer proven by a pair: with the layer off a specimen reaches what it tries, with
+//! that one layer on it is held; and `in_force`, read from the kernel, is right in both.
+//! Real engines, real kernel; `scripts/with-engines.sh` starts them.
+
+mod common;
+
+use std::fs;
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::Command;
+use std::thread;
+
+use common::liar::Liar;
+use common::{Engine, Hotcell, Report, Specimen, on_both_engines, own_uid};
+use serde_json::{Value, json};
+
+/// The specimen with no layer on but a deadline, and then with `layer` too.
+fn pair(engine: Engine, layer: &str, setting: &str, more: &[&str], specimen: &Specimen) -> (Report, Report) {
+    let off = Hotcell::bare(engine).with(more).report(specimen);
+    let on = Hotcell::bare(engine).with(more).with(&["--layer", &format!("{layer}={setting}")]).report(specimen);
+    off.tells_layer(layer, false, false);
+    // The kernel has no way to read Landlock's rules back.
+    on.tells_layer(layer, true, if layer == "landlock" { json!("unverified") } else { json!(true) });
+    (off, on)
+}
+
+/// Off it is reached, on it is held.
+fn prove(engine: Engine, layer: &str, setting: &str, more: &[&str], specimen: &Specimen) -> (Report, Report) {
+    let (off, on) = pair(engine, layer, setting, more, specimen);
+    off.reached();
+    on.held();
+    (off, on)
+}
+
+/// A user of the test's own, as a setting.
+fn user() -> (u32, String) {
+    let uid = own_uid();
+    (uid, format!("user={uid}:{uid}"))
+}
+
+/// A listener on this machine's loopback that greets, for as long as the test lasts; and who looks for it.
+fn greeter() -> (u16, Specimen) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let _ = client.unwrap().write_all(b"hello");
+        }
+    });
+    (port, Specimen::fixture_with("network.py", &format!("PORT = {port}")))
+}
+
+fn the_network_layer_keeps_a_specimen_from_this_machines_loopback(engine: Engine) {
+    let (_, specimen) = greeter();
+    prove(engine, "network", "none", &[], &specimen);
+    let hardened = Hotcell::hardened(engine).with(&["--without", "seccomp"]).report(&specimen);
+    hardened.held().tells_layer("network", true, true).tells_layer("seccomp", false, false);
+    assert_eq!(hardened.json["denials_observable"], false, "{hardened}");
+}
+
+fn a_refused_connect_shows_the_decoded_address(engine: Engine) {
+    let (port, specimen) = greeter();
+    let report = Hotcell::hardened(engine).report(&specimen);
+    report.held().tells_layer("network", true, true).tells_layer("seccomp", true, true);
+    let denials = report.denials_of("connect");
+    assert_eq!(denials.len(), 1, "{report}");
+    let address = &denials[0]["args"][1];
+    assert!(address.as_str().unwrap().contains(&format!("127.0.0.1:{port}")), "{report}");
+    assert_eq!((&denials[0]["errno"], &denials[0]["layer"]), (&json!("EPERM"), &json!("seccomp")), "{report}");
+}
+
+fn the_rootfs_layer_keeps_root_from_writing_etc(engine: Engine) {
+    let (_, on) = prove(engine, "rootfs", "on", &[], &Specimen::fixture("write-etc.py"));
+    assert!(on.stdout().contains("Read-only file system"), "{on}");
+}
+
+fn the_tmpfs_layer_lets_nothing_in_tmp_be_executed(engine: Engine) {
+    let specimen = Specimen::fixture("tmpfs-exec.py");
+    prove(engine, "tmpfs", "50m", &[], &specimen);
+    Hotcell::bare(engine).with(&["--layer", "tmpfs=50m,exec=on"]).report(&specimen).reached().tells_layer("tmpfs", true, true);
+}
+
+fn the_tmpfs_layer_bounds_what_tmp_holds(engine: Engine) {
+    let specimen = Specimen::fixture("tmpfs-fill.py");
+    prove(engine, "tmpfs", "50m", &[], &specimen);
+    Hotcell::bare(engine).with(&["--layer", "tmpfs=100m"]).report(&specimen).reached().tells_layer("tmpfs", true, true);
+}
+
+fn the_memory_layer_kills_what_takes_too_much(engine: Engine) {
+    let (off, on) = pair(engine, "memory", "128m", &[], &Specimen::fixture("memory.py"));
+    off.reached();
+    assert_eq!(off.json["oom_killed"], false, "{off}");
+    assert_eq!(on.status(), 137, "{on}");
+    assert_eq!((&on.json["signal"], &on.json["exit_code"]), (&json!(9), &Value::Null), "{on}");
+    assert_eq!(on.json["oom_killed"], true, "{on}");
+    on.met("memory", "OOM kill").met("memory", "memory maximum hit");
+    assert!(!on.stdout().contains("128 MiB"), "{on}");
+    let peak = on.json["memory_peak_bytes"].as_u64().unwrap();
+    assert!((100 << 20..=128 << 20).contains(&peak), "{on}");
+}
+
+fn the_cpu_layer_throttles(engine: Engine) {
+    let (off, on) = pair(engine, "cpu", "0.2", &[], &Specimen::fixture("cpu-burn.py"));
+    assert!(off.limit("CPU throttled").is_none(), "{off}");
+    on.held().met("cpu", "CPU throttled");
+    let share = |report: &Report| report.json["cpu_ms"].as_f64().unwrap() / report.duration_ms();
+    assert!(share(&on) < 0.3, "{on}");
+    assert!(share(&off) > share(&on), "{off}");
+}
+
+fn the_pids_layer_bounds_threads(engine: Engine) {
+    // Podman has a limit of its own where none is asked for, and hotcell says so.
+    let specimen = Specimen::fixture("pids.py");
+    Hotcell::bare(engine).report(&specimen).reached();
+    let on = Hotcell::bare(engine).with(&["--layer", "pids=64"]).report(&specimen);
+    on.held().tells_layer("pids", true, true).met("pids", "fork refused");
+    assert!(on.json["pids_peak"].as_u64().unwrap() <= 64, "{on}");
+}
+
+fn a_pids_limit_that_only_the_engine_set_is_told_as_not_asked(engine: Engine) {
+    let report = Hotcell::bare(engine).report(&Specimen::python("print(1)"));
+    report.tells_layer("pids", false, engine == Engine::Podman);
+}
+
+fn a_fork_bomb_ends_quickly_and_the_pids_limit_is_told(engine: Engine) {
+    let specimen = Specimen::fixture("fork-bomb.py");
+    let (user, ids) = user();
+    let off = Hotcell::bare(engine).with(&["--layer", &ids]).report(&specimen);
+    off.reached();
+    let on = Hotcell::at(&engine.address()).with(&["--layer", &ids, "--without", "ulimits"]).report(&specimen);
+    on.held().met("pids", "fork refused").tells_layer("pids", true, true).tells_layer("ulimits", false, false);
+    assert!(on.stdout().contains("BlockingIOError"), "{on}");
+    assert!(on.duration_ms() < 3000.0, "quickly: {on}");
+    assert!(common::processes_of(user).is_empty(), "{on}");
+}
+
+fn the_caps_layer_takes_roots_powers(engine: Engine) {
+    for name in ["caps-chown.py", "caps-mknod.py", "caps-raw-socket.py"] {
+        prove(engine, "caps", "none", &[], &Specimen::fixture(name));
+    }
+    // The one that is kept works, and no other.
+    let keep = |name: &str| Hotcell::bare(engine).with(&["--layer", "caps=CAP_CHOWN"]).report(&Specimen::fixture(name));
+    keep("caps-chown.py").reached().tells_layer("caps", true, true);
+    keep("caps-mknod.py").held().tells_layer("caps", true, true);
+}
+
+fn the_no_new_privs_layer_makes_set_user_id_programs_ordinary(engine: Engine) {
+    let (_, ids) = user();
+    let specimen = Specimen::fixture("setuid.py");
+    let more = ["--image", "hotcell-probe", "--layer", &ids, "--layer", "caps=none"];
+    prove(engine, "no-new-privs", "on", &more, &specimen);
+}
+
+fn a_filter_of_an_ordinary_user_brings_no_new_privs_and_hotcell_says_so(engine: Engine) {
+    let (_, ids) = user();
+    let more = ["--image", "hotcell-probe", "--layer", &ids, "--layer", "caps=none", "--layer", "seccomp=python"];
+    let report = Hotcell::bare(engine).with(&more).report(&Specimen::fixture("setuid.py"));
+    report.held().tells_layer("no-new-privs", false, true);
+    assert!(report.layer("no-new-privs")["detail"].as_str().unwrap().contains("all the same"), "{report}");
+}
+
+fn the_seccomp_layer_refuses_calls_and_names_them(engine: Engine) {
+    for call in ["keyctl", "mount", "ptrace", "unshare"] {
+        let specimen = Specimen::fixture(&format!("seccomp-{call}.py"));
+        let (off, on) = prove(engine, "seccomp", "python", &[], &specimen);
+        assert!(off.denials().is_empty() && off.json["denials_observable"] == false, "{off}");
+        let denials = on.denials_of(call);
+        assert_eq!(denials.len(), 1, "{on}");
+        assert_eq!((&denials[0]["errno"], &denials[0]["count"]), (&json!("EPERM"), &json!(1)), "{on}");
+        assert_eq!(on.json["denials_observable"], true, "{on}");
+    }
+}
+
+fn the_landlock_layer_hides_files_and_refuses_tcp(engine: Engine) {
+    let rules = "read_exec=/usr:/lib:/lib64:/sandbox,write=/tmp,tcp=on";
+    prove(engine, "landlock", rules, &[], &Specimen::fixture("landlock.py"));
+    let (_, network) = greeter();
+    prove(engine, "landlock", rules, &[], &network);
+}
+
+fn the_ulimits_layer_bounds_open_files(engine: Engine) {
+    prove(engine, "ulimits", "nofile=64", &[], &Specimen::fixture("nofile.py"));
+}
+
+fn the_ulimits_layer_bounds_a_users_processes(engine: Engine) {
+    let (_, ids) = user();
+    // Podman gives a user all capabilities where none are dropped, and with CAP_SYS_RESOURCE there is no limit.
+    let more = ["--layer", &ids, "--layer", "caps=none"];
+    let (off, on) = prove(engine, "ulimits", "nproc=32", &more, &Specimen::fixture("nproc.py"));
+    assert!(off.limit("RLIMIT_NPROC reached").is_none(), "{off}");
+    on.met("ulimits", "RLIMIT_NPROC reached");
+}
+
+fn the_user_layer_keeps_roots_files_from_the_specimen(engine: Engine) {
+    prove(engine, "user", "65534:65534", &[], &Specimen::fixture("user.py"));
+}
+
+fn the_ipc_layer_hides_this_machines_shared_memory(engine: Engine) {
+    let segment = Segment::make();
+    let specimen = Specimen::fixture_with("ipc.py", &format!("KEY = {}", segment.key));
+    prove(engine, "ipc", "on", &[], &specimen);
+}
+
+/// A System V shared memory segment of this machine.
+struct Segment {
+    id: String,
+    key: String,
+}
+
+impl Segment {
+    fn make() -> Self {
+        let made = Command::new("ipcmk").args(["--shmem", "4096"]).output().unwrap();
+        let id = String::from_utf8(made.stdout).unwrap().rsplit(' ').next().unwrap().trim().to_owned();
+        // `key shmid ...`: proc_sysvipc(5).
+        let table = fs::read_to_string("/proc/sysvipc/shm").unwrap();
+        let row = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).find(|row| row[1] == id);
+        Self { key: row.expect("the new segment is listed")[0].to_owned(), id }
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        let _ = Command::new("ipcrm").args(["--shmem-id", &self.id]).status();
+    }
+}
+
+fn the_env_layer_keeps_this_machines_secrets(engine: Engine) {
+    let specimen = Specimen::fixture("env-secrets.py");
+    let run = |arguments: &[&str]| {
+        Hotcell::bare(engine).with(arguments).env("HOTCELL_TEST_SECRET", "not a secret").report(&specimen)
+    };
+    run(&[]).reached().tells_layer("env", false, false);
+    run(&["--layer", "env=on"]).held().tells_layer("env", true, true);
+}
+
+fn the_proc_masks_layer_hides_files_of_the_whole_machine(engine: Engine) {
+    prove(engine, "proc-masks", "on", &[], &Specimen::fixture("proc-masks.py"));
+}
+
+fn the_timeout_layer_ends_what_stays(engine: Engine) {
+    let specimen = Specimen::python("import time\nprint('staying', flush=True)\ntime.sleep(1.5)\nprint('REACHED: stayed')");
+    let off = Hotcell::bare(engine).with(&["--without", "timeout"]).report(&specimen);
+    off.reached().tells_layer("timeout", false, false);
+    let on = Hotcell::bare(engine).with(&["--timeout", "500ms"]).report(&specimen);
+    on.tells_layer("timeout", true, true).met("timeout", "deadline");
+    assert_eq!((on.status(), &on.json["timed_out"], on.stdout()), (124, &json!(true), "staying\n"), "{on}");
+    assert!((500.0..1500.0).contains(&on.duration_ms()), "{on}");
+}
+
+fn the_output_layer_caps_what_is_kept_and_counts_the_rest(engine: Engine) {
+    let specimen = Specimen::fixture_with("output-flood.py", "BYTES = 1_000_000");
+    let off = Hotcell::bare(engine).report(&specimen);
+    off.tells_layer("output", false, false);
+    assert_eq!((off.stdout().len(), &off.json["truncated"]), (1_000_000, &json!(false)), "at {engine:?}");
+    let on = Hotcell::bare(engine).with(&["--layer", "output=5000,stderr=2000"]).report(&specimen);
+    on.tells_layer("output", true, true).met("output", "stdout cut");
+    assert_eq!((on.stdout().len(), &on.json["truncated"]), (5000, &json!(true)), "{on}");
+    assert_eq!(on.json["stdout_bytes"], 1_000_000, "{on}");
+    assert_eq!((on.status(), on.json["stderr"].as_str().unwrap()), (0, "REACHED: wrote 1000000 bytes\n"), "{on}");
+}
+
+fn a_layer_that_cannot_be_had_here_is_told_with_the_reason(engine: Engine) {
+    let report = Hotcell::hardened(engine).report(&Specimen::python("print(1)"));
+    for (layer, security, reason) in [
+        ("apparmor", "/sys/kernel/security/apparmor", "AppArmor is not enabled"),
+        ("selinux", "/sys/fs/selinux/enforce", "SELinux is not enabled"),
+    ] {
+        assert!(!fs::exists(security).unwrap(), "this kernel has {layer}: test it with a pair, as the machine does");
+        report.tells_layer(layer, true, false);
+        assert!(report.layer(layer)["unavailable"].as_str().unwrap().contains(reason), "{report}");
+    }
+}
+
+#[test]
+fn docker_without_userns_remap_says_that_there_is_no_user_namespace() {
+    let specimen = Specimen::fixture("userns.py");
+    let report = Hotcell::bare(Engine::Docker).with(&["--layer", "userns=on"]).report(&specimen);
+    report.reached().tells_layer("userns", true, false);
+    let reason = report.layer("userns")["unavailable"].as_str().unwrap();
+    assert!(reason.contains("userns-remap"), "{report}");
+}
+
+/// Podman takes its range of ids from the user `containers`; where there is none it must say so.
+#[test]
+fn podman_gives_a_user_namespace_or_says_what_it_lacks() {
+    let specimen = Specimen::fixture("userns.py");
+    let has_range = fs::read_to_string("/etc/subuid").unwrap_or_default().contains("containers:");
+    let run = Hotcell::bare(Engine::Podman).with(&["--layer", "userns=on"]);
+    if has_range {
+        run.report(&specimen).held().tells_layer("userns", true, true);
+    } else {
+        let told = run.text(&specimen);
+        assert_eq!(told.status, 125, "{told}");
+        assert!(told.stderr.contains("/etc/subuid") && told.stderr.contains("--without userns"), "{told}");
+    }
+    Hotcell::bare(Engine::Podman).report(&specimen).reached().tells_layer("userns", false, false);
+}
+
+#[test]
+fn gvisor_runs_the_specimen_and_says_that_denials_cannot_be_observed() {
+    let specimen = Specimen::python("import sys\nprint('to stdout')\nprint('to stderr', file=sys.stderr)\nsys.exit(7)");
+    let report = Hotcell::hardened(Engine::Docker).with(&["--layer", "runtime=runsc", "--timeout", "60s"]).report(&specimen);
+    assert_eq!((report.status(), &report.json["exit_code"]), (7, &json!(7)), "{report}");
+    assert_eq!((report.stdout(), &report.json["stderr"]), ("to stdout\n", &json!("to stderr\n")), "{report}");
+    assert_eq!((&report.json["runtime"], &report.json["enforcement"]), (&json!("runsc"), &json!("native")), "{report}");
+    assert_eq!(report.json["denials_observable"], false, "{report}");
+    assert!(report.json["denials_note"].as_str().unwrap().contains("not observable on runsc"), "{report}");
+    for layer in ["memory", "pids"] {
+        report.tells_layer(layer, true, true);
+    }
+    for layer in ["network", "seccomp", "caps", "rootfs", "runtime"] {
+        report.tells_layer(layer, true, "unverified");
+    }
+}
+
+#[test]
+fn gvisor_answers_with_its_own_kernel() {
+    let specimen = Specimen::fixture("runtime.py");
+    Hotcell::bare(Engine::Docker).report(&specimen).reached().tells_layer("runtime", false, false);
+    Hotcell::bare(Engine::Docker).with(&["--layer", "runtime=runsc"]).report(&specimen).held();
+}
+
+fn under_native_enforcement_the_engines_own_filter_holds_and_nothing_is_seen(engine: Engine) {
+    let specimen = Specimen::fixture("seccomp-keyctl.py");
+    let report = Hotcell::hardened(engine).with(&["--native"]).report(&specimen);
+    report.held();
+    assert_eq!((&report.json["enforcement"], &report.json["denials_observable"]), (&json!("native"), &json!(false)));
+    assert!(report.json["denials_note"].as_str().unwrap().contains("native enforcement"), "{report}");
+    assert!(report.denials().is_empty(), "{report}");
+}
+
+fn a_layer_that_the_engine_silently_drops_is_told_as_not_in_force(engine: Engine) {
+    let liar = Liar::before(&engine.socket(), if engine == Engine::Docker { drop_everything } else { drop_all_of_podmans });
+    let report = Hotcell::at(&liar.address()).report(&Specimen::python("print('REACHED')"));
+    report.reached();
+    for dropped in DROPPED {
+        if engine == Engine::Podman && ENGINES_OWN.contains(dropped) {
+            continue;
+        }
+        report.tells_layer(dropped, true, false);
+    }
+    for the_shims in ["seccomp", "ulimits", "no-new-privs"] {
+        report.tells_layer(the_shims, true, true);
+    }
+    let text = Hotcell::at(&liar.address()).text(&Specimen::python("print('REACHED')"));
+    assert!(text.stderr.contains("network: asked, not in force"), "{text}");
+}
+
+const DROPPED: &[&str] =
+    &["network", "rootfs", "tmpfs", "memory", "cpu", "pids", "caps", "user", "ipc", "proc-masks"];
+
+/// What Podman has where nothing is asked for.
+const ENGINES_OWN: &[&str] = &["pids", "ipc"];
+
+fn drop_everything(asked: &mut Value) {
+    asked["User"] = json!("0:0");
+    let host = &mut asked["HostConfig"];
+    host["ReadonlyRootfs"] = json!(false);
+    host["Tmpfs"] = json!({});
+    host["NetworkMode"] = json!("host");
+    host["IpcMode"] = json!("host");
+    host["CapDrop"] = json!([]);
+    host["MaskedPaths"] = json!([]);
+    host["ReadonlyPaths"] = json!([]);
+    for limit in ["Memory", "MemorySwap", "MemorySwappiness", "NanoCpus", "CpuQuota", "CpuPeriod", "PidsLimit"] {
+        host.as_object_mut().unwrap().remove(limit);
+    }
+}
+
+/// Podman ignores `MaskedPaths` and has a word of its own.
+fn drop_all_of_podmans(asked: &mut Value) {
+    drop_everything(asked);
+    asked["HostConfig"]["SecurityOpt"] = json!(["seccomp=unconfined", "unmask=ALL"]);
+}
+
+on_both_engines!(
+    the_network_layer_keeps_a_specimen_from_this_machines_loopback,
+    a_refused_connect_shows_the_decoded_address,
+    the_rootfs_layer_keeps_root_from_writing_etc,
+    the_tmpfs_layer_lets_nothing_in_tmp_be_executed,
+    the_tmpfs_layer_bounds_what_tmp_holds,
+    the_memory_layer_kills_what_takes_too_much,
+    the_cpu_layer_throttles,
+    the_pids_layer_bounds_threads,
+    a_pids_limit_that_only_the_engine_set_is_told_as_not_asked,
+    a_fork_bomb_ends_quickly_and_the_pids_limit_is_told,
+    the_caps_layer_takes_roots_powers,
+    the_no_new_privs_layer_makes_set_user_id_programs_ordinary,
+    a_filter_of_an_ordinary_user_brings_no_new_privs_and_hotcell_says_so,
+    the_seccomp_layer_refuses_calls_and_names_them,
+    the_landlock_layer_hides_files_and_refuses_tcp,
+    the_ulimits_layer_bounds_open_files,
+    the_ulimits_layer_bounds_a_users_processes,
+    the_user_layer_keeps_roots_files_from_the_specimen,
+    the_ipc_layer_hides_this_machines_shared_memory,
+    the_env_layer_keeps_this_machines_secrets,
+    the_proc_masks_layer_hides_files_of_the_whole_machine,
+    the_timeout_layer_ends_what_stays,
+    the_output_layer_caps_what_is_kept_and_counts_the_rest,
+    a_layer_that_cannot_be_had_here_is_told_with_the_reason,
+    under_native_enforcement_the_engines_own_filter_holds_and_nothing_is_seen,
+    a_layer_that_the_engine_silently_drops_is_told_as_not_in_force,
+);

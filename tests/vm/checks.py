@@ -1,0 +1,221 @@
+"""Checks of hotcell in the virtual machine: checks.py docker|podman|rootless SCOPE.
+
+Each line of output is one check, `ok ...` or `FAILED ...`; the exit status says whether all
+held. SCOPE is `full`, or `short` for an engine whose like was tried in full elsewhere.
+What a specimen prints and the options that hold it are told in fixtures/.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+ENGINE, SCOPE = sys.argv[1:]
+ROOTLESS = ENGINE == "rootless"
+CLIENT = "docker" if ENGINE == "docker" else "podman"
+RUN_DIR = f"{os.environ['XDG_RUNTIME_DIR']}/hotcell" if ROOTLESS else "/run/hotcell"
+failures = 0
+
+
+def check(what, held, shown=""):
+    global failures
+    failures += not held
+    print(f"{'ok' if held else 'FAILED'} {ENGINE}: {what}", *[f"[{shown}]"] * bool(shown), flush=True)
+
+
+def hotcell(specimen, *options):
+    """Runs a fixture, or a source text, and gives what hotcell told of it."""
+    is_file = specimen.endswith(".py")
+    command = ["hotcell", "run", "--format", "json", *options]
+    command.append(f"fixtures/{specimen}" if is_file else "-")
+    if "--timeout" not in options:
+        command[4:4] = ["--timeout", "60s"]  # emulated machines are slow
+    source = None if is_file else specimen
+    done = subprocess.run(command, input=source, capture_output=True, text=True, timeout=150)
+    try:
+        run = json.loads(done.stdout)
+    except ValueError:
+        run = {}
+    if run.get("error") or not run:
+        print(f"  {' '.join(command)}: {run.get('error') or done.stderr}", flush=True)
+    run["status"] = done.returncode
+    run.setdefault("stdout", "")
+    run["layers"] = {layer["name"]: layer for layer in run.get("layers", [])}
+    run["met"] = [limit["what"] for limit in run.get("limits", [])]
+    return run
+
+
+def reached(run):
+    return "REACHED" in run["stdout"]
+
+
+def force(run, layer):
+    return run["layers"].get(layer, {}).get("in_force")
+
+
+def last_line(run):
+    return (run["stdout"].splitlines() or [run.get("error") or run.get("outcome") or "no output"])[-1]
+
+
+def detail(run, layer):
+    return run["layers"].get(layer, {}).get("detail", "not told")
+
+
+def hardened():
+    """The default policy: every layer that the engine can give is read back, every refusal is seen."""
+    run = hotcell("exfiltrate.py")
+    check("hardened holds the whole story", run["status"] == 1 and not reached(run), last_line(run))
+    wanted = [
+        "network", "rootfs", "tmpfs", "memory", "cpu", "pids", "caps", "no-new-privs", "seccomp",
+        "ulimits", "user", "ipc", "env", "proc-masks", "timeout", "output",
+    ]
+    for layer in wanted if ROOTLESS else [*wanted, "apparmor"]:
+        check(f"{layer} is in force", force(run, layer) is True, detail(run, layer))
+    connect = [denial["args"] for denial in run.get("denials", []) if denial["syscall"] == "connect"]
+    check("a denial is told with its arguments", any("AF_INET" in str(args) for args in connect), connect)
+    for figure in ("memory_peak_bytes", "cpu_ms", "pids_peak"):
+        # Linux 6.1 has no pids.peak; then the greatest of the samples is told.
+        check(f"{figure} is measured", (run.get(figure) or 0) > 0, run.get(figure))
+    check("nothing to warn of", run.get("warnings") == [], run.get("warnings"))
+
+
+@contextlib.contextmanager
+def listener():
+    """A listener on this machine's loopback, and network.py with its port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        def greet():
+            with contextlib.suppress(OSError):
+                while True:
+                    link, _ = server.accept()
+                    with link:
+                        link.sendall(b"hello")
+
+        threading.Thread(target=greet, daemon=True).start()
+        with open("fixtures/network.py") as file:
+            lines = file.read().splitlines()
+        port = f"PORT = {server.getsockname()[1]}"
+        yield "\n".join(port if line.startswith("PORT = ") else line for line in lines)
+
+
+def pair(layer, specimen, *common, met=None):
+    """A specimen that the layer alone stops, and that gets through without it."""
+    on = hotcell(specimen, *common)
+    held = not reached(on) and force(on, layer) is True
+    check(f"{layer} on: the specimen is stopped", held, last_line(on))
+    if met:
+        check(f"{layer} on: the event is told", met in on["met"], on["met"])
+    off = hotcell(specimen, *common, "--without", layer)
+    check(f"{layer} off: it gets through", reached(off) and force(off, layer) is not True, last_line(off))
+
+
+def pairs():
+    pair("memory", "memory.py", met="OOM kill")
+    pair("pids", "pids.py", "--without", "ulimits", "--without", "memory", met="fork refused")
+    if SCOPE == "short":
+        return
+    pair("cpu", "cpu-burn.py", met="CPU throttled")
+    pair("rootfs", "write-etc.py", "--without", "user")
+    pair("caps", "caps-chown.py", "--without", "user")
+    pair("user", "user.py")
+    with listener() as specimen:
+        pair("network", specimen, "--without", "seccomp", "--language", "python")
+
+
+def deadline():
+    run = hotcell("deadline.py", "--timeout", "3s")
+    check("the deadline ends it", run["status"] == 124 and run.get("timed_out"), run.get("outcome"))
+    check("timeout: the event is told", "deadline" in run["met"], run["met"])
+
+
+def kernel_log():
+    return subprocess.run(["dmesg"], capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def denied_by_apparmor(before, *words):
+    """The first line that the kernel logged since, with all the words."""
+    wanted = ['apparmor="DENIED"', 'profile="hotcell-python"', *words]
+    new = kernel_log()[len(before):]
+    return next((line for line in new if all(word in line for word in wanted)), None)
+
+
+def apparmor():
+    ours = ("--layer", "apparmor=hotcell-python")
+    before = kernel_log()
+    on = hotcell("apparmor.py", *ours)
+    check("apparmor on: the specimen is stopped", on["status"] == 1, last_line(on))
+    check("apparmor on: in force", force(on, "apparmor") is True, detail(on, "apparmor"))
+    line = denied_by_apparmor(before, 'name="/etc/passwd"', 'comm="python3"')
+    check("apparmor on: the kernel logs the denial", line is not None, line or kernel_log()[-3:])
+    off = hotcell("apparmor.py", "--without", "apparmor")
+    check("apparmor off: it gets through", reached(off) and not force(off, "apparmor"), last_line(off))
+    if SCOPE == "short":
+        return
+    own = hotcell("apparmor.py")
+    check("the engine's own profile is in force and lets it", reached(own) and force(own, "apparmor") is True, detail(own, "apparmor"))
+    before = kernel_log()
+    with listener() as specimen:
+        open_network = ("--without", "network", "--without", "seccomp", "--language", "python")
+        run = hotcell(specimen, *open_network, *ours)
+    check("apparmor alone refuses the network", not reached(run), last_line(run))
+    line = denied_by_apparmor(before, 'family="inet"')
+    check("apparmor: the kernel logs the refused socket", line is not None, line or kernel_log()[-3:])
+
+
+def signals_under_a_profile():
+    """kill(-1) in a cell, whose process 1 is the shim, under the engine's profile and ours."""
+    for profile in ((), ("--layer", "apparmor=hotcell-python")):
+        run = hotcell("import os, signal\nos.kill(-1, signal.SIGKILL)\nprint('alive')", "--without", "seccomp", "--language", "python", *profile)
+        label = detail(run, "apparmor")
+        check("the shim outlives kill(-1) and tells the end", run.get("error") is None and run["status"] in (0, 137), f"{label}: {run.get('outcome')}")
+
+
+def rootless():
+    run = hotcell("userns.py")
+    check("userns is in force", force(run, "userns") is True and not reached(run), last_line(run))
+    refused = run["layers"].get("apparmor", {})
+    told = refused.get("in_force") is not True and bool(refused.get("unavailable"))
+    check("what cannot be had is told with its reason", told, refused.get("unavailable") or refused.get("detail"))
+
+
+def alive(pid):
+    return os.path.exists(f"/proc/{pid}")
+
+
+def left():
+    """Cells, and directories of cells, that are still there."""
+    listed = subprocess.run([CLIENT, "ps", "-aq", "--filter", "label=hotcell.owner"], capture_output=True, text=True, check=True)
+    return listed.stdout.split() + os.listdir(RUN_DIR)
+
+
+def killed():
+    """hotcell dies without a word: nothing of its cell may stay."""
+    command = ["hotcell", "run", "--format", "jsonl", "--timeout", "60s", "fixtures/deadline.py"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        started = next((event for event in map(json.loads, process.stdout) if event["event"] == "started"), None)
+        specimen = started and started["pid"]
+        held = specimen is not None and alive(specimen)
+        process.send_signal(signal.SIGKILL)
+    since = time.monotonic()
+    while time.monotonic() - since < 30 and (alive(specimen) or left()):
+        time.sleep(0.2)
+    check("kill -9 of hotcell leaves nothing", held and not alive(specimen) and not left(), left())
+
+
+if ROOTLESS:
+    rootless()
+hardened()
+pairs()
+if SCOPE == "full":
+    deadline()
+if not ROOTLESS:
+    apparmor()
+if not ROOTLESS and SCOPE == "full":
+    signals_under_a_profile()
+killed()
+check("nothing is left behind", not left(), left())
+sys.exit(failures > 0)

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# run.sh SCOPE: in the virtual machine, whose working directory holds `hotcell`, fixtures/,
+# hotcell-python (the AppArmor profile) and this folder: starts each engine and runs the
+# checks on it. Fails if one does.
+set -euo pipefail
+scope=$1
+failed=0
+
+# seconds NAME COMMAND...
+checks() {
+  local since=$SECONDS
+  "$@" || failed=1
+  echo "# $((SECONDS - since)) s"
+}
+
+install -m 755 hotcell /usr/local/bin/
+apparmor_parser --replace hotcell-python
+mkdir -p /run/podman
+
+echo "# $(docker --version), $(podman --version), Linux $(uname -r)"
+systemctl start docker
+HOTCELL_ENGINE=unix:///run/docker.sock checks python3 tests/vm/checks.py docker "$scope"
+systemctl stop docker docker.socket
+
+systemd-run --quiet --unit podman-api podman system service --time 0 unix:///run/podman/podman.sock
+HOTCELL_ENGINE=unix:///run/podman/podman.sock checks python3 tests/vm/checks.py podman "$scope"
+
+checks as-user tests/vm/rootless.sh "$scope"
+exit "$failed"
