@@ -324,7 +324,12 @@ fn unavailable(
     unless(engine.limits.memory, Layer::Memory, "the engine's host has no memory controller");
     unless(engine.limits.cpu, Layer::Cpu, "the engine's host has no CFS quota");
     unless(engine.limits.pids, Layer::Pids, "the engine's host has no pids controller");
-    unless(has("apparmor"), Layer::Apparmor, "AppArmor is not enabled in the engine's kernel");
+    let no_apparmor = match engine.rootless {
+        // Podman announces the kernel's AppArmor here too, and then refuses every profile.
+        true => "only root may put an AppArmor profile on a cell, and the engine runs without",
+        false => "AppArmor is not enabled in the engine's kernel",
+    };
+    unless(has("apparmor") && !engine.rootless, Layer::Apparmor, no_apparmor);
     unless(has("selinux"), Layer::Selinux, "SELinux is not enabled in the engine");
     let userns = engine.rootless || has("userns") || engine.kind == EngineKind::Podman;
     unless(userns, Layer::Userns, "the Docker daemon runs without userns-remap");

@@ -18,7 +18,7 @@ use core::ffi::{c_char, c_int};
 use hotcell_shim::{CELL_SOCKET, Exited, Failed, MAX_PACKET, Reader, Stage, VERSION, tag};
 
 use child::{Child, Handshake, Plan};
-use sys::{Errno, Fd};
+use sys::{Errno, Fd, Reaped};
 
 /// Stdin, stdout and stderr travel with LAUNCH.
 const LAUNCH_FDS: usize = 3;
@@ -55,14 +55,14 @@ fn run() -> Result<(), Errno> {
     loop {
         match sys::wait(socket, signals, cell.remaining_ms())? {
             sys::Event::Child => cell.reap()?,
-            sys::Event::Timeout => cell.deadline_passed(),
+            sys::Event::Timeout => cell.time_is_up()?,
             sys::Event::Packet => {
                 let length = sys::receive(socket, &mut packet, &mut fds)?;
                 match packet[..length].split_first() {
                     None => break, // the workbench is gone
                     Some((&tag::LAUNCH, payload)) => cell.launch(payload, fds)?,
                     Some((&tag::GO, _)) => cell.go(),
-                    Some((&tag::KILL, _)) => sys::kill_all(),
+                    Some((&tag::KILL, _)) => cell.kill(),
                     Some(_) => return Err(libc::EPROTO),
                 }
             }
@@ -71,6 +71,10 @@ fn run() -> Result<(), Errno> {
     sys::kill_all();
     Ok(())
 }
+
+/// How long processes that were killed may take to be gone. One that took on another user is out of a kill's reach
+/// (kill(2)): it ends with the shim, whose end is that of the whole pid namespace.
+const DEATH_GRACE_US: u64 = 500_000;
 
 /// The shim's whole state.
 struct Cell {
@@ -86,13 +90,32 @@ struct Specimen {
     /// Monotonic microseconds at GO.
     started_us: Option<u64>,
     timed_out: bool,
+    /// When everything was killed.
+    killed_us: Option<u64>,
+    /// Its status and its running time, once it ended.
+    ended: Option<(i32, u64)>,
+}
+
+impl Specimen {
+    fn new(child: Child, deadline_ms: u64) -> Self {
+        Self { child, deadline_ms, started_us: None, timed_out: false, killed_us: None, ended: None }
+    }
+
+    fn kill_all(&mut self) {
+        self.killed_us.get_or_insert(sys::now_us());
+        sys::kill_all();
+    }
+
+    fn running_us(&self) -> u64 {
+        self.started_us.map_or(0, |start| sys::now_us() - start)
+    }
 }
 
 impl Cell {
     fn launch(&mut self, payload: &[u8], stdio: [Fd; LAUNCH_FDS]) -> Result<(), Errno> {
         let made = match Plan::read(&mut Reader::new(payload)) {
             Some(plan) if self.specimen.is_none() => child::make(&plan, stdio, self.socket, &self.handshake)
-                .map(|child| Specimen { child, deadline_ms: plan.deadline_ms, started_us: None, timed_out: false })
+                .map(|child| Specimen::new(child, plan.deadline_ms))
                 .map_err(|errno| Failed { stage: Stage::Fork as u32, errno }),
             _ => Err(Failed { stage: Stage::Launch as u32, errno: libc::EBADMSG }),
         };
@@ -117,40 +140,60 @@ impl Cell {
         }
     }
 
-    /// Milliseconds until the deadline, rounded up; `None` while none runs.
+    fn kill(&mut self) {
+        if let Some(specimen) = &mut self.specimen {
+            specimen.kill_all();
+        }
+    }
+
+    /// Milliseconds until something is due, rounded up; `None` where nothing is.
     fn remaining_ms(&self) -> Option<u64> {
         let specimen = self.specimen.as_ref()?;
-        if specimen.deadline_ms == 0 || specimen.timed_out {
-            return None;
-        }
-        let elapsed = sys::now_us() - specimen.started_us?;
-        Some(specimen.deadline_ms.saturating_mul(1000).saturating_sub(elapsed).div_ceil(1000))
+        let due_us = match (specimen.killed_us, specimen.deadline_ms) {
+            (Some(killed), _) => killed + DEATH_GRACE_US,
+            (None, 0) => return None,
+            (None, deadline) => specimen.started_us?.saturating_add(deadline.saturating_mul(1000)),
+        };
+        Some(due_us.saturating_sub(sys::now_us()).div_ceil(1000))
     }
 
-    fn deadline_passed(&mut self) {
-        if let Some(specimen) = &mut self.specimen {
-            specimen.timed_out = true;
-            sys::kill_all();
-        }
-    }
-
-    /// Collects whatever has died; the specimen's own end ends every process
-    /// of the cell, and is told once none is left.
-    fn reap(&mut self) -> Result<(), Errno> {
-        while let Some((pid, status)) = sys::reap(sys::Wait::Now) {
-            let Some(specimen) = self.specimen.take_if(|specimen| specimen.child.pid() == pid) else {
-                continue;
-            };
-            let elapsed_us = specimen.started_us.map_or(0, |start| sys::now_us() - start);
-            sys::kill_all();
-            while sys::reap(sys::Wait::ForOne).is_some() {}
-            if let Some(failed) = self.handshake.failure() {
-                sys::send(self.socket, &failed.encode(), &[])?;
-                continue;
+    /// The deadline, or the end of the grace after a kill.
+    fn time_is_up(&mut self) -> Result<(), Errno> {
+        match &mut self.specimen {
+            Some(specimen) if specimen.killed_us.is_none() => {
+                specimen.timed_out = true;
+                specimen.kill_all();
+                Ok(())
             }
-            let exited = Exited { status, timed_out: specimen.timed_out, cpu_us: sys::children_cpu_us(), elapsed_us };
-            sys::send(self.socket, &exited.encode(), &[])?;
+            _ => self.report(),
         }
-        Ok(())
+    }
+
+    /// Collects whatever has died. The specimen's own end ends every process of the cell, and is told once none is
+    /// left.
+    fn reap(&mut self) -> Result<(), Errno> {
+        loop {
+            match sys::reap() {
+                Reaped::One(pid, status) => {
+                    if let Some(specimen) = self.specimen.as_mut().filter(|specimen| specimen.child.pid() == pid) {
+                        specimen.ended = Some((status, specimen.running_us()));
+                        specimen.kill_all();
+                    }
+                }
+                Reaped::NoneYet => return Ok(()),
+                Reaped::NoneLeft => return self.report(),
+            }
+        }
+    }
+
+    /// Tells how the specimen ended; the workbench then closes the socket, and that ends the shim.
+    fn report(&mut self) -> Result<(), Errno> {
+        let Some(specimen) = self.specimen.take() else { return Ok(()) };
+        if let Some(failed) = self.handshake.failure() {
+            return sys::send(self.socket, &failed.encode(), &[]);
+        }
+        let (status, elapsed_us) = specimen.ended.unwrap_or((libc::SIGKILL, specimen.running_us()));
+        let exited = Exited { status, timed_out: specimen.timed_out, cpu_us: sys::children_cpu_us(), elapsed_us };
+        sys::send(self.socket, &exited.encode(), &[])
     }
 }

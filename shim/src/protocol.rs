@@ -49,7 +49,7 @@ pub mod tag {
     pub const GO: u8 = 4;
     /// Workbench: kill every process in the cell but the shim.
     pub const KILL: u8 = 5;
-    /// Shim: the specimen ended; every process it left is dead.
+    /// Shim: the specimen ended, and every process it left is dead, or dies with the shim.
     pub const EXITED: u8 = 6;
     /// Shim: the specimen could not be started.
     pub const FAILED: u8 = 7;

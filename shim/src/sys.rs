@@ -175,23 +175,26 @@ pub fn wait(socket: Fd, signals: Fd, timeout_ms: Option<u64>) -> Result<Event, E
     }
 }
 
-/// Whether [`reap`] waits.
-#[derive(Clone, Copy)]
-pub enum Wait {
-    Now,
-    ForOne,
+/// What [`reap`] found.
+pub enum Reaped {
+    /// A dead child and its status.
+    One(Pid, c_int),
+    /// Children, none of them dead.
+    NoneYet,
+    /// No child at all.
+    NoneLeft,
 }
 
-/// A dead child and its status; `None` where there is none.
-pub fn reap(wait: Wait) -> Option<(Pid, c_int)> {
-    let options = match wait {
-        Wait::Now => libc::WNOHANG,
-        Wait::ForOne => 0,
-    };
+/// Collects one dead child, without waiting.
+pub fn reap() -> Reaped {
     let mut status = 0;
     // SAFETY: `status` outlives the call.
-    let pid = unsafe { libc::waitpid(-1, &raw mut status, options) };
-    (pid > 0).then_some((pid, status))
+    match unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) } {
+        0 => Reaped::NoneYet,
+        pid if pid > 0 => Reaped::One(pid, status),
+        // ECHILD is the only error that this call can give.
+        _ => Reaped::NoneLeft,
+    }
 }
 
 /// CPU time of every child reaped so far, microseconds.

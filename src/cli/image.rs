@@ -131,16 +131,14 @@ async fn build(engine: &DockerEngine, source: &Source) -> Result<(), CliError> {
     let (made, ()) = tokio::join!(make(engine, source, progress), show);
     made?;
     let images = engine.images().await?;
-    let size = images.iter().find(|image| is_image(image, TAG)).map_or_else(String::new, |image| {
-        format!(", {}", image.size)
-    });
+    let size =
+        images.iter().find(|image| is_image(image, TAG)).map_or_else(String::new, |image| format!(", {}", image.size));
     layout::print(&format!(
         "{TAG} is ready at {} ({}){size}, made in {} s\n",
         endpoint.kind,
         visible(endpoint.address.as_bytes()),
         start.elapsed().as_secs()
-    ));
-    Ok(())
+    ))
 }
 
 /// Makes the image; the sender is dropped at the end, which ends the progress.
@@ -205,8 +203,7 @@ async fn list(engine: &DockerEngine, wanted: &str, format: Format) -> Result<(),
         }
         Format::Text => list_text(&images, wanted, SystemTime::now()),
     };
-    layout::print(&text);
-    Ok(())
+    layout::print(&text)
 }
 
 fn list_text(images: &[ImageSummary], wanted: &str, now: SystemTime) -> String {
@@ -218,11 +215,11 @@ fn list_text(images: &[ImageSummary], wanted: &str, now: SystemTime) -> String {
         [cell(visible(image.reference.as_bytes())), cell(image.size.to_string()), cell(age), styled(GOOD, mark)]
     };
     let rows: Vec<_> = std::iter::once(head).chain(images.iter().map(row)).collect();
-    let mut text = table(0, &rows);
-    if !images.iter().any(|image| is_image(image, wanted)) {
-        text.push_str(&format!("\n{}\n", layout::fill(&missing(wanted), 0, 0)));
+    let table = table(0, &rows);
+    if images.iter().any(|image| is_image(image, wanted)) {
+        return table;
     }
-    text
+    format!("{table}\n{}\n", layout::fill(&missing(wanted), 0, 0))
 }
 
 /// What to do where the image is not there.

@@ -1,8 +1,10 @@
 //! Text laid out for a screen of 80 columns: filled paragraphs and aligned columns.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+
+use super::CliError;
 
 /// The columns of a terminal that nobody widened.
 const WIDTH: usize = 80;
@@ -19,8 +21,17 @@ pub(super) const BAD: Style = AnsiColor::Red.on_default();
 pub(super) const CARE: Style = AnsiColor::Yellow.on_default();
 
 /// Puts a text on standard output, coloured where that is a terminal. A reader that is gone is nobody to tell.
-pub(super) fn print(text: &str) {
-    let _ = write!(anstream::stdout().lock(), "{text}");
+///
+/// # Errors
+/// When it cannot be written: a full disk.
+pub(super) fn print(text: &str) -> Result<(), CliError> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
+            Err(CliError::Io { doing: "writing to standard output", source })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// One cell of a table.
@@ -53,15 +64,18 @@ pub(super) fn table<const N: usize>(indent: usize, rows: &[[Cell; N]]) -> String
 fn line<const N: usize>(indent: usize, row: &[Cell; N], widths: &[usize; N]) -> String {
     let mut line = " ".repeat(indent);
     let mut column = indent;
+    // Blanks wait for a cell to stand before, so that no line ends with them.
+    let mut blanks = 0;
     for (at, (Cell { text, style }, width)) in row.iter().zip(widths).enumerate() {
-        if at + 1 == N {
-            line.push_str(&format!("{style}{}{style:#}", fill(text, column, column)));
-        } else {
-            line.push_str(&format!("{style}{text}{style:#}{}", " ".repeat(width - text.chars().count() + 2)));
-            column += width + 2;
+        if !text.is_empty() {
+            let filled = if at + 1 == N { fill(text, column, column) } else { text.clone() };
+            line.extend([" ".repeat(blanks), format!("{style}{filled}{style:#}")]);
+            blanks = 0;
         }
+        blanks += width - text.chars().count() + 2;
+        column += width + 2;
     }
-    format!("{}\n", line.trim_end())
+    line + "\n"
 }
 
 /// A paragraph whose first line begins at column `first` and whose others are indented by `hang`, without a newline at
@@ -99,6 +113,8 @@ mod tests {
         assert_eq!(lines[0], format!("  a     b  {}", "word ".repeat(14).trim_end()));
         assert_eq!(lines[1], format!("           {}", "word ".repeat(6).trim_end()));
         assert_eq!(lines[2], "  long  é");
+        let styled = table(0, &[[styled(BOLD, "a"), styled(BOLD, "")]]);
+        assert_eq!(anstream::adapter::strip_str(&styled).to_string(), "a\n");
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod doctor;
 mod engine;
 mod error;
 mod image;
+mod layout;
 mod pages;
 mod policy;
 mod profile;

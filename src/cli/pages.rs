@@ -2,7 +2,7 @@
 
 use std::io;
 
-use clap::{Args, Command, CommandFactory};
+use clap::{Arg, Args, Command, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
@@ -19,21 +19,21 @@ pub struct CompletionsArgs {
 /// Prints the completions of a shell.
 ///
 /// # Errors
-/// None: a reader that is gone is nobody to tell.
+/// When they cannot be written.
 pub fn completions(arguments: &CompletionsArgs) -> Result<u8, CliError> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Cli::command(), "hotcell", &mut script);
-    layout::print(&String::from_utf8_lossy(&script));
+    layout::print(&String::from_utf8_lossy(&script))?;
     Ok(0)
 }
 
 /// Prints the manual page: the program, then each subcommand.
 ///
 /// # Errors
-/// Never in practice: writing to memory succeeds.
+/// When it cannot be written.
 pub fn man() -> Result<u8, CliError> {
     let page = manual().map_err(|source| CliError::Io { doing: "making the manual page", source })?;
-    layout::print(&page);
+    layout::print(&page)?;
     Ok(0)
 }
 
@@ -48,34 +48,40 @@ fn manual() -> io::Result<String> {
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
     man.render_extra_section(&mut page)?;
+    let mut page = as_written(&String::from_utf8_lossy(&page), ".SH");
     for subcommand in root.get_subcommands() {
-        render_subcommand(subcommand, &mut page)?;
+        page.push_str(&section(subcommand)?);
     }
-    man.render_version_section(&mut page)?;
-    Ok(String::from_utf8_lossy(&page).into_owned())
+    Ok(page)
 }
 
-/// A section for the subcommand, and one for each of its own.
-fn render_subcommand(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
+/// A section for the subcommand, or one for each of its own.
+fn section(command: &Command) -> io::Result<String> {
     if command.is_hide_set() || command.get_name() == "help" {
-        return Ok(());
+        return Ok(String::new());
     }
     if command.has_subcommands() {
-        return command.get_subcommands().try_for_each(|inner| render_subcommand(inner, page));
+        return command.get_subcommands().map(section).collect();
     }
-    let title = command.get_bin_name().unwrap_or(command.get_name()).to_uppercase();
     // Those of every subcommand stand in the program's own section.
-    let hide_global = |arg: clap::Arg| if arg.is_global_set() { arg.hide(true) } else { arg };
+    let hide_global = |arg: Arg| if arg.is_global_set() || arg.get_id() == "help" { arg.hide(true) } else { arg };
     let man = Man::new(command.clone().mut_args(hide_global));
     let mut body = Vec::new();
-    man.render_description_section(&mut body)?;
     man.render_synopsis_section(&mut body)?;
     man.render_options_section(&mut body)?;
     man.render_extra_section(&mut body)?;
-    // Sections of its own page become subsections of this one; its description is the text under the title.
-    let body = String::from_utf8_lossy(&body).replace("\n.SH ", "\n.SS ").replace(".SH DESCRIPTION\n", "");
-    page.extend_from_slice(format!(".SH \"{title}\"\n{body}").as_bytes());
-    Ok(())
+    let body = as_written(&String::from_utf8_lossy(&body).replace("\n.SH ", "\n.SS "), ".SS");
+    let title = command.get_bin_name().unwrap_or(command.get_name()).to_uppercase();
+    let about = command.get_about().map_or_else(String::new, ToString::to_string);
+    Ok(format!(".SH \"{title}\"\n{about}\n{body}"))
+}
+
+/// Examples keep their lines, under a heading that says what they are.
+fn as_written(page: &str, heading: &str) -> String {
+    match page.split_once(&format!("{heading} EXTRA\n")) {
+        Some((before, extra)) => format!("{before}{heading} NOTES\n.nf\n{}\n.fi\n", extra.trim_end()),
+        None => page.to_owned(),
+    }
 }
 
 #[cfg(test)]

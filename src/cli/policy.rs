@@ -96,7 +96,7 @@ pub fn policy(common: &Common, command: &PolicyCommand) -> Result<u8, CliError> 
             }
         }
     };
-    layout::print(&text);
+    layout::print(&text)?;
     Ok(0)
 }
 
@@ -135,21 +135,20 @@ fn show_text(policy: &Policy, client: Client, image: &str) -> String {
     let states = table(0, &states);
     let mut states = states.lines();
     let summary = format!("{}: {}", visible(policy.name.as_bytes()), visible(policy.summary.as_bytes()));
-    let mut text = format!("{}\n\n{}\n", fill(&summary, 0, 0), states.next().unwrap_or_default());
+    let mut parts = vec![fill(&summary, 0, 0), "\n\n".to_owned(), states.next().unwrap_or_default().to_owned()];
     let mut layers = Layer::ALL.into_iter();
     let mut about = String::new();
     for line in states {
         // A setting that fills several lines begins each but the first with a space.
         if !line.starts_with(' ') {
-            text.push_str(&about);
+            parts.push(std::mem::take(&mut about));
             about = layers.next().map_or_else(String::new, |layer| explained(policy, layer, client));
         }
-        text.push_str(&format!("{line}\n"));
+        parts.extend(["\n".to_owned(), line.to_owned()]);
     }
-    text.push_str(&about);
-    text.push_str(&exposed(policy));
-    text.push_str(&format!("\n{BOLD}The same with {}{BOLD:#}\n{}\n", client.name(), command(policy, client, image)));
-    text
+    let same = format!("\n{BOLD}The same with {}{BOLD:#}\n{}\n", client.name(), command(policy, client, image));
+    parts.extend([about, exposed(policy), same]);
+    parts.concat()
 }
 
 fn state(policy: &Policy, layer: Layer) -> [layout::Cell; 3] {
@@ -253,7 +252,10 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         let memory = lines.iter().position(|line| line.starts_with("memory ")).unwrap();
         assert_eq!(lines[memory], "memory        on     256m, swap=0");
-        assert_eq!(lines[memory + 1].trim_start(), "Kills the specimen when it takes more memory than its share, before the");
+        assert_eq!(
+            lines[memory + 1].trim_start(),
+            "Kills the specimen when it takes more memory than its share, before the host"
+        );
         assert_eq!(lines[memory + 3], "    by the engine; --memory 256m --memory-swap 256m");
         assert!(lines.iter().any(|line| line.starts_with("landlock      off    (read_exec=")), "{text}");
         assert!(!text.contains("What this leaves open"), "{text}");

@@ -112,7 +112,7 @@ fn tell_failure(format: RunFormat, error: &CliError) {
             println!("{}", to_pretty(&summary_json(&summary)));
         }
         RunFormat::Jsonl => {
-            let kind = crate::run::EventKind::Exit { outcome, warnings: Vec::new() };
+            let kind = crate::run::EventKind::Exit { outcome, duration: std::time::Duration::ZERO, warnings: Vec::new() };
             println!("{}", to_line(&event_json(&RunEvent { at: std::time::Duration::ZERO, kind })));
         }
     }
@@ -186,7 +186,9 @@ impl Prepared {
         let cell = cell?;
         text::swept(&swept);
         let (events, received) = mpsc::channel(EVENT_ROOM);
-        let (outcome, ()) = tokio::join!(cell.run(&self.specimen, self.stdin, events, stop), tell(format, received));
+        let telling = tokio::task::spawn_blocking(move || tell(format, received));
+        let outcome = cell.run(&self.specimen, self.stdin, events, stop).await;
+        telling.await.map_err(|error| CliError::Io { doing: "telling of the run", source: error.into() })?;
         Ok(outcome.exit_status())
     }
 }
@@ -260,11 +262,12 @@ async fn any(signals: &mut [Signal; 3]) {
     }
 }
 
-/// Tells the events as they come, until the run's sender is gone.
-async fn tell(format: RunFormat, mut events: mpsc::Receiver<RunEvent>) {
+/// Tells the events as they come, until the run's sender is gone. It has a thread of its own: a screen or a pipe that
+/// takes nothing more holds up nothing else.
+fn tell(format: RunFormat, mut events: mpsc::Receiver<RunEvent>) {
     let mut summary = Summary::default();
     let mut teller = text::Teller::new();
-    while let Some(event) = events.recv().await {
+    while let Some(event) = events.blocking_recv() {
         match format {
             RunFormat::Text => teller.tell(&event),
             RunFormat::Jsonl => text::print_line(&to_line(&event_json(&event))),

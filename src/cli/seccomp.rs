@@ -77,13 +77,13 @@ pub fn seccomp(common: &Common, command: &SeccompCommand) -> Result<u8, CliError
             layout::print(&match arguments.format {
                 Format::Text => show_text(&profile, &host, &policy),
                 Format::Json => to_pretty(&profile.to_oci_json()) + "\n",
-            });
+            })?;
             Ok(0)
         }
         SeccompCommand::Check(arguments) => {
             let checks: Vec<Check> =
                 arguments.profiles.iter().map(|name| check(profile::find(name, &user_dir), &host)).collect();
-            layout::print(&checks.iter().map(|check| check.text.as_str()).collect::<String>());
+            layout::print(&checks.iter().map(|check| check.text.as_str()).collect::<String>())?;
             Ok(u8::from(checks.iter().any(|check| !check.good)))
         }
     }
@@ -99,10 +99,11 @@ fn check(found: Result<Text, CliError>, host: &Host) -> Check {
     let filter = found.and_then(|text| profile::filter(&text, host));
     match filter {
         Ok(Filter { profile, program }) => {
-            let warning = |warning: &Warning| format!("{}: {CARE}warning{CARE:#}: {}\n", warning.place, warning.message);
+            let warning =
+                |warning: &Warning| format!("{}: {CARE}warning{CARE:#}: {}\n", warning.place, warning.message);
             let warnings: String = profile.warnings.iter().map(warning).collect();
             let (rules, calls, steps) = (profile.rules.len(), calls(&profile), program.insns().len());
-            let good = format!("{GOOD}good{GOOD:#}: {rules} rules for {calls} calls, {steps} instructions");
+            let good = format!("{GOOD}good{GOOD:#} (rules {rules}, calls {calls}, instructions {steps})");
             Check { good: true, text: format!("{warnings}{}: {good}\n", profile.name) }
         }
         Err(CliError::Profile(ProfileError { place, mistake })) => {
@@ -132,15 +133,14 @@ fn show_text(profile: &Profile, host: &Host, policy: &Policy) -> String {
         facts.push(("flags", profile.flags.join(", ")));
     }
     let rows: Vec<_> = facts.into_iter().map(|(name, value)| [cell(name), cell(value)]).collect();
-    let mut text = format!("{BOLD}{}{BOLD:#}\n{}", profile.name, table(2, &rows));
+    let mut parts = vec![format!("{BOLD}{}{BOLD:#}\n{}", profile.name, table(2, &rows))];
     for group in profile.rules.chunk_by(|one, next| one.action == next.action) {
-        text.push_str(&format!("\n{BOLD}{}{BOLD:#}\n", action(group[0].action)));
-        text.extend(group.iter().map(rule_text));
+        parts.push(format!("\n{BOLD}{}{BOLD:#}\n", action(group[0].action)));
+        parts.extend(group.iter().map(rule_text));
     }
-    for warning in &profile.warnings {
-        text.push_str(&format!("\n{CARE}warning:{CARE:#} {}\n", fill(&warning.to_string(), 9, 9)));
-    }
-    text
+    let warning = |warning: &Warning| format!("\n{CARE}warning:{CARE:#} {}\n", fill(&warning.to_string(), 9, 9));
+    parts.extend(profile.warnings.iter().map(warning));
+    parts.concat()
 }
 
 /// What an action comes to, and its name in a profile.
@@ -160,18 +160,13 @@ fn action(action: Action) -> String {
 
 /// The comment, then the calls and the conditions on their arguments.
 fn rule_text(rule: &Rule) -> String {
-    let mut text = String::new();
-    if let Some(comment) = rule.comment.as_deref().filter(|comment| !comment.is_empty()) {
-        text.push_str(&format!("  {DIM}# {}{DIM:#}\n", fill(&visible(comment.as_bytes()), 4, 4)));
-    }
+    let comment = rule.comment.as_deref().filter(|comment| !comment.is_empty());
+    let comment = comment.map(|comment| format!("  {DIM}# {}{DIM:#}\n", fill(&visible(comment.as_bytes()), 4, 4)));
     let joint = if rule.has_alternatives() { " or " } else { " and " };
-    let args: Vec<String> = rule.args.iter().map(condition).collect();
-    let mut calls = rule.names.join(" ");
-    if !args.is_empty() {
-        calls.push_str(&format!(" if {}", args.join(joint)));
-    }
-    text.push_str(&format!("    {}\n", fill(&calls, 4, 6)));
-    text
+    let conditions = rule.args.iter().map(condition).collect::<Vec<_>>().join(joint);
+    let only = if conditions.is_empty() { "" } else { " if " };
+    let calls = format!("{}{only}{conditions}", rule.names.join(" "));
+    format!("{}    {}\n", comment.unwrap_or_default(), fill(&calls, 4, 6))
 }
 
 fn condition(arg: &ArgCondition) -> String {
@@ -223,8 +218,8 @@ mod tests {
         assert!(found.good);
         let text = plain(&found.text);
         let lines: Vec<&str> = text.lines().collect();
-        assert!(lines[0].starts_with("my.json:1:55: warning: listenerPath is left out"), "{text}");
-        assert!(lines[1].starts_with("my.json: good: 1 rules for 2 calls, "), "{text}");
+        assert!(lines[0].starts_with("my.json:1:54: warning: listenerPath is left out"), "{text}");
+        assert!(lines[1].starts_with("my.json: good (rules 1, calls 2, instructions "), "{text}");
     }
 
     #[test]

@@ -6,9 +6,10 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 
 use super::CliError;
+use super::layout::{BAD, BOLD, CARE, DIM, GOOD, fill};
 use crate::engine::{CellName, EngineError};
 use crate::policy::Policy;
 use crate::run::{
@@ -17,22 +18,19 @@ use crate::run::{
 use crate::specimen::Specimen;
 use crate::text::VisibleStream;
 
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const CARE: Style = AnsiColor::Yellow.on_default();
+/// Where the summary's text begins, behind the names of its lines.
+const INDENT: usize = 10;
 
 /// Denials listed in the summary; the rest are counted.
 const MOST_LISTED: usize = 20;
 
-fn styled(style: Style, text: impl Display) -> String {
+fn paint(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
 /// hotcell's own failure, as one line.
 pub fn failure(error: &CliError) -> String {
-    format!("{} {error}", styled(BAD, "hotcell:"))
+    format!("{} {error}", paint(BAD, "hotcell:"))
 }
 
 /// A line on standard output; a reader that is gone is nobody to tell.
@@ -47,13 +45,13 @@ fn note(line: impl Display) {
 /// What a reviewer should know before the specimen runs.
 pub fn before(policy: &Policy, specimen: &Specimen) {
     for exposure in policy.exposures() {
-        note(format_args!("{} {}", styled(CARE, "exposed:"), exposure.what));
+        note(format_args!("{} {}", paint(CARE, "exposed:"), exposure.what));
     }
     let scan = specimen.hidden();
     for finding in &scan.findings {
         note(format_args!(
             "{} {}:{}:{}: {}: {}",
-            styled(CARE, "hidden:"),
+            paint(CARE, "hidden:"),
             specimen.name,
             finding.line,
             finding.column,
@@ -62,7 +60,7 @@ pub fn before(policy: &Policy, specimen: &Specimen) {
         ));
     }
     if scan.total > scan.findings.len() {
-        note(format_args!("{} {} more", styled(CARE, "hidden:"), scan.total - scan.findings.len()));
+        note(format_args!("{} {} more", paint(CARE, "hidden:"), scan.total - scan.findings.len()));
     }
 }
 
@@ -71,10 +69,10 @@ pub fn swept(result: &Result<Vec<CellName>, EngineError>) {
     match result {
         Ok(cells) => {
             for cell in cells {
-                note(format_args!("{} removed {cell}, which a hotcell that is gone had left", styled(DIM, "swept:")));
+                note(format_args!("{} removed {cell}, which a hotcell that is gone had left", paint(DIM, "swept:")));
             }
         }
-        Err(error) => note(format_args!("{} {error}", styled(CARE, "not swept:"))),
+        Err(error) => note(format_args!("{} {error}", paint(CARE, "not swept:"))),
     }
 }
 
@@ -105,10 +103,10 @@ impl Teller {
         match &event.kind {
             EventKind::Cell(facts) => {
                 for warning in &facts.warnings {
-                    self.note(format_args!("{} {warning}", styled(CARE, "warning:")));
+                    self.note(format_args!("{} {warning}", paint(CARE, "warning:")));
                 }
                 if let Observation::NotObservable(reason) = &facts.denials {
-                    self.note(format_args!("{} {reason}", styled(CARE, "denials:")));
+                    self.note(format_args!("{} {reason}", paint(CARE, "denials:")));
                 }
             }
             EventKind::Output { stream, bytes } => self.output(*stream, bytes),
@@ -118,7 +116,7 @@ impl Teller {
             EventKind::Limit(limit) if !self.limits_told.contains(&limit.kind) => {
                 self.limits_told.push(limit.kind);
                 let (layer, what) = (limit.kind.layer(), limit.kind.what());
-                self.note(format_args!("{} {} {layer}: {what}", stamp(event.at), styled(CARE, "limit ")));
+                self.note(format_args!("{} {} {layer}: {what}", stamp(event.at), paint(CARE, "limit ")));
             }
             EventKind::Started { .. }
             | EventKind::Dropped { .. }
@@ -169,25 +167,25 @@ impl Teller {
 }
 
 fn stamp(at: Duration) -> String {
-    styled(DIM, format_args!("{:>8.1} ms", at.as_secs_f64() * 1000.0))
+    paint(DIM, format_args!("{:>8.1} ms", at.as_secs_f64() * 1000.0))
 }
 
 fn one_denial(denial: &Denial) -> String {
     format!(
         "{} {}: {}({}) = {}  {}",
-        styled(BAD, "denied"),
+        paint(BAD, "denied"),
         denial.layer,
-        styled(BOLD, &denial.syscall),
+        paint(BOLD, &denial.syscall),
         denial.args.join(", "),
         denial.refusal,
-        styled(DIM, format_args!("{} {}", denial.comm, denial.pid)),
+        paint(DIM, format_args!("{} {}", denial.comm, denial.pid)),
     )
 }
 
 /// The lines of the summary.
 fn report(summary: &Summary) -> Vec<String> {
-    let mut lines = vec![styled(DIM, "─".repeat(72))];
-    let mut line = |name: &str, text: String| lines.push(format!("{} {text}", styled(BOLD, format_args!("{name:<9}"))));
+    let mut lines = vec![paint(DIM, "─".repeat(72))];
+    let mut line = |name: &str, text: String| lines.push(format!("{} {text}", paint(BOLD, format_args!("{name:<9}"))));
     if let Some((outcome, at)) = &summary.outcome {
         line("outcome", format!("{} after {}", in_colour(outcome), time(*at)));
     }
@@ -212,9 +210,9 @@ fn report(summary: &Summary) -> Vec<String> {
     lines.extend(denials(summary));
     for limit in &summary.limits {
         let text = format!("{}: {} × {}, first at {}", limit.kind.layer(), limit.kind.what(), limit.count, time(limit.first));
-        lines.push(format!("{} {text}", styled(BOLD, format_args!("{:<9}", "limit"))));
+        lines.push(format!("{} {text}", paint(BOLD, format_args!("{:<9}", "limit"))));
     }
-    lines.extend(summary.warnings.iter().map(|warning| format!("{}   {warning}", styled(CARE, "warning"))));
+    lines.extend(summary.warnings.iter().map(|warning| format!("{}   {warning}", paint(CARE, "warning"))));
     lines
 }
 
@@ -224,7 +222,7 @@ fn in_colour(outcome: &Outcome) -> String {
         Outcome::Exited(_) | Outcome::Stopped => CARE,
         Outcome::Signaled(_) | Outcome::TimedOut | Outcome::NotStarted(_) | Outcome::CellLost(_) => BAD,
     };
-    styled(style, outcome)
+    paint(style, outcome)
 }
 
 fn used(summary: &Summary) -> String {
@@ -264,36 +262,43 @@ fn in_force(layers: &[LayerState]) -> String {
         .filter(|state| state.asked && state.in_force == Force::Yes)
         .map(|state| state.layer.name())
         .collect();
-    format!("{} {}", styled(GOOD, format_args!("{} layers:", held.len())), held.join(" "))
+    let count = format!("{} layers:", held.len());
+    let names = fill(&held.join(" "), INDENT + count.len() + 1, INDENT);
+    format!("{} {names}", paint(GOOD, count))
 }
 
 /// Layers that were asked for and do not hold, or are not known to; those with one reason on one line.
 fn not_in_force(layers: &[LayerState]) -> Vec<String> {
-    let mut groups: Vec<(String, Vec<&str>, &str)> = Vec::new();
+    let mut groups: Vec<(Style, &str, Vec<&str>, &str)> = Vec::new();
     for state in layers.iter().filter(|state| state.asked && state.in_force != Force::Yes) {
-        let (mark, why) = match (&state.unavailable, state.in_force) {
-            (Some(reason), _) => (format!("{} not to be had here:", styled(DIM, "–")), reason),
-            (None, Force::No) => (format!("{} asked, not in force:", styled(BAD, "✗")), &state.detail),
-            (None, _) => (format!("{} asked, unverified:", styled(CARE, "?")), &state.detail),
+        let (style, words, why) = match (&state.unavailable, state.in_force) {
+            (Some(reason), _) => (DIM, "– not to be had here:", reason),
+            (None, Force::No) => (BAD, "✗ asked, not in force:", &state.detail),
+            (None, _) => (CARE, "? asked, unverified:", &state.detail),
         };
-        match groups.iter_mut().find(|(words, _, reason)| *words == mark && reason == why) {
-            Some((_, names, _)) => names.push(state.layer.name()),
-            None => groups.push((mark, vec![state.layer.name()], why)),
+        match groups.iter_mut().find(|(_, known, _, reason)| *known == words && reason == why) {
+            Some((_, _, names, _)) => names.push(state.layer.name()),
+            None => groups.push((style, words, vec![state.layer.name()], why)),
         }
     }
-    groups.iter().map(|(mark, names, why)| format!("{:10}{mark} {}: {why}", "", names.join(" "))).collect()
+    let line = |(style, words, names, why): (Style, &str, Vec<&str>, &str)| {
+        let text = format!("{}: {why}", names.join(" "));
+        let first = INDENT + words.chars().count() + 1;
+        format!("{:INDENT$}{} {}", "", paint(style, words), fill(&text, first, INDENT + 2))
+    };
+    groups.into_iter().map(line).collect()
 }
 
 fn denials(summary: &Summary) -> Vec<String> {
-    let name = styled(BOLD, format_args!("{:<9}", "denials"));
+    let name = paint(BOLD, format_args!("{:<9}", "denials"));
     let cell = summary.cell.as_ref();
     if let Some(Observation::NotObservable(reason)) = cell.map(|cell| &cell.denials) {
-        return vec![format!("{name} {}", styled(CARE, reason))];
+        return vec![format!("{name} {}", paint(CARE, reason))];
     }
     if summary.denials.is_empty() {
         return vec![format!("{name} none")];
     }
-    let mut lines = vec![format!("{name} {} calls refused by seccomp", styled(BAD, summary.denied_calls()))];
+    let mut lines = vec![format!("{name} {} calls refused by seccomp", paint(BAD, summary.denied_calls()))];
     for denial in summary.denials.values().take(MOST_LISTED) {
         lines.push(format!("{:10}{:>7} × {}({})", "", denial.count, denial.syscall, denial.args.join(", ")));
     }

@@ -221,6 +221,17 @@ impl Setting for SeccompChoice {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Apparmor(pub String);
 
+impl Apparmor {
+    /// The profile that Docker loads by itself, and that stands for the engine's own elsewhere.
+    pub const ENGINE_DEFAULT: &str = "docker-default";
+
+    /// Whether a profile in force is the one meant. Podman's own is `containers-default-VERSION`
+    /// (containers/common, `pkg/apparmor`).
+    pub fn is_met_by(&self, profile: &str) -> bool {
+        profile == self.0 || (self.0 == Self::ENGINE_DEFAULT && profile.starts_with("containers-default-"))
+    }
+}
+
 impl Setting for Apparmor {
     fn parse(raw: &Raw, _: &Self) -> Result<Self, ValueError> {
         const ALLOWED: &str = "the name of a loaded profile, such as docker-default; off for unconfined";

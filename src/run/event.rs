@@ -49,6 +49,8 @@ pub enum EventKind {
     Exit {
         /// How.
         outcome: Outcome,
+        /// How long the specimen ran; its last output and denials may have been read a little later.
+        duration: Duration,
         /// What could not be cleaned up or was lost on the way; empty where nothing of the cell is left.
         warnings: Vec<String>,
     },

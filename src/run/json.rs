@@ -68,7 +68,7 @@ pub fn event_json(event: &RunEvent) -> Value {
         EventKind::Denial(refused) => ("denial", denial(refused)),
         EventKind::Resource(sample) => ("resource", resource(sample)),
         EventKind::Limit(Limit { kind, count }) => ("limit", limit(*kind, *count, event.at)),
-        EventKind::Exit { outcome, warnings } => ("exit", exit(outcome, warnings)),
+        EventKind::Exit { outcome, duration, warnings } => ("exit", exit(outcome, *duration, warnings)),
     };
     let mut line = json!({ "event": name, "at_ms": millis(event.at) });
     if let (Some(line), Some(body)) = (line.as_object_mut(), body.as_object_mut()) {
@@ -159,9 +159,10 @@ fn resource(sample: &Sample) -> Value {
     })
 }
 
-fn exit(outcome: &Outcome, warnings: &[String]) -> Value {
+fn exit(outcome: &Outcome, duration: Duration, warnings: &[String]) -> Value {
     json!({
         "outcome": outcome.to_string(),
+        "duration_ms": millis(duration),
         "exit_status": outcome.exit_status(),
         "timed_out": matches!(outcome, Outcome::TimedOut),
         "signal": match outcome { Outcome::Signaled(signal) => Some(*signal), _ => None },

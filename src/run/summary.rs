@@ -50,7 +50,7 @@ pub struct Summary {
     pub limits: Vec<LimitTotal>,
     /// The last reading of each figure.
     pub last: Sample,
-    /// How it ended, and when.
+    /// How it ended, and how long it had run.
     pub outcome: Option<(Outcome, Duration)>,
     /// What could not be cleaned up or was lost on the way.
     pub warnings: Vec<String>,
@@ -76,8 +76,8 @@ impl Summary {
                 Some(total) => total.count = limit.count,
                 None => self.limits.push(LimitTotal { kind: limit.kind, count: limit.count, first: event.at }),
             },
-            EventKind::Exit { outcome, warnings } => {
-                self.outcome = Some((outcome.clone(), event.at));
+            EventKind::Exit { outcome, duration, warnings } => {
+                self.outcome = Some((outcome.clone(), *duration));
                 self.warnings.clone_from(warnings);
             }
         }

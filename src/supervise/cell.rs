@@ -134,7 +134,8 @@ pub(super) struct Run<'a> {
 /// How a run ended, before the cell is removed.
 pub(super) struct Ended {
     pub outcome: Outcome,
-    pub at: Duration,
+    /// How long the specimen ran.
+    pub duration: Duration,
     pub warnings: Vec<String>,
 }
 
@@ -216,7 +217,7 @@ impl Cell {
         let run = Run { specimen, events, clock: Clock::default(), stop };
         let result = match std::mem::replace(&mut self.io, Io::Closed) {
             _ if *run.stop.borrow() => {
-                Ok(Ended { outcome: Outcome::Stopped, at: Duration::ZERO, warnings: Vec::new() })
+                Ok(Ended { outcome: Outcome::Stopped, duration: Duration::ZERO, warnings: Vec::new() })
             }
             Io::Shim(link) => shimmed::run(&self, &run, link, stdin).await,
             Io::Attached(streams) => native::run(&self, &run, streams, stdin).await,
@@ -224,7 +225,7 @@ impl Cell {
         };
         let mut ended = result.unwrap_or_else(|error| Ended {
             outcome: Outcome::NotStarted(error.to_string()),
-            at: run.clock.now(),
+            duration: run.clock.now(),
             warnings: Vec::new(),
         });
         let Self { site, name, dir, reaper, .. } = self;
@@ -235,8 +236,8 @@ impl Cell {
             )),
         }
         drop(dir);
-        let exit = EventKind::Exit { outcome: ended.outcome.clone(), warnings: ended.warnings };
-        let _ = run.events.send(RunEvent { at: ended.at, kind: exit }).await;
+        run.tell(EventKind::Exit { outcome: ended.outcome.clone(), duration: ended.duration, warnings: ended.warnings })
+            .await;
         ended.outcome
     }
 

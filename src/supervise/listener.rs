@@ -18,7 +18,7 @@ use super::ffi::{Notification, NotifyFd, ProcessMemory};
 use super::procfs;
 use crate::run::{EventKind, Refusal, RunEvent};
 use crate::seccomp::decode::{Call, RawCall, decode};
-use crate::seccomp::{Action, Program, syscall_name};
+use crate::seccomp::{Action, Program, SeccompData, syscall_name};
 
 /// How long a raised count may wait before it is told.
 const COUNT_INTERVAL: Duration = Duration::from_millis(50);
@@ -48,6 +48,7 @@ impl Listener {
             denials: Denials::default(),
             names: HashMap::new(),
             processes: HashMap::new(),
+            last: None,
         };
         let thread = std::thread::Builder::new().name("listener".to_owned()).spawn(move || worker.work())?;
         Ok(Self { stop, thread })
@@ -74,6 +75,8 @@ struct Worker {
     names: HashMap<(u32, i32), String>,
     /// Process by thread.
     processes: HashMap<u32, u32>,
+    /// The call judged last: a flood is one call again and again, and a profile has hundreds of instructions.
+    last: Option<(SeccompData, Option<Refusal>)>,
 }
 
 impl Worker {
@@ -136,7 +139,7 @@ impl Worker {
         if !self.notify.still_held(notification) {
             return Ok(false);
         }
-        let Some(refusal) = self.refusal(notification) else {
+        let Some(refusal) = self.refusal(&notification.data) else {
             self.notify.let_pass(notification)?;
             return Ok(false);
         };
@@ -154,15 +157,15 @@ impl Worker {
     }
 
     /// What the profile says to this call; `None` where it allows it.
-    fn refusal(&self, notification: &Notification) -> Option<Refusal> {
-        match self.profile.evaluate(&notification.data) {
-            Ok(Action::Allow | Action::Log) => None,
-            Ok(Action::Errno(errno)) => Some(Refusal::Errno(i32::from(errno))),
-            Ok(Action::KillProcess | Action::KillThread) => Some(Refusal::Kill),
-            Ok(Action::Trap) => Some(Refusal::Trap),
-            // A profile of ours never asks for these; whatever it is, it is not "allow".
-            Ok(Action::Notify | Action::Trace(_)) | Err(_) => Some(Refusal::Errno(libc::EPERM)),
+    fn refusal(&mut self, data: &SeccompData) -> Option<Refusal> {
+        if let Some((last, refusal)) = &self.last
+            && last == data
+        {
+            return *refusal;
         }
+        let refusal = judge(&self.profile, data);
+        self.last = Some((*data, refusal));
+        refusal
     }
 
     fn signal_and_refuse(&self, notification: &Notification, signal: rustix::process::Signal) -> io::Result<()> {
@@ -195,6 +198,17 @@ impl Worker {
         self.denials.flush(|denial| {
             events.try_send(RunEvent { at: clock.now(), kind: EventKind::Denial(denial) }).is_ok()
         });
+    }
+}
+
+fn judge(profile: &Program, data: &SeccompData) -> Option<Refusal> {
+    match profile.evaluate(data) {
+        Ok(Action::Allow | Action::Log) => None,
+        Ok(Action::Errno(errno)) => Some(Refusal::Errno(i32::from(errno))),
+        Ok(Action::KillProcess | Action::KillThread) => Some(Refusal::Kill),
+        Ok(Action::Trap) => Some(Refusal::Trap),
+        // A profile of ours never asks for these; whatever it is, it is not "allow".
+        Ok(Action::Notify | Action::Trace(_)) | Err(_) => Some(Refusal::Errno(libc::EPERM)),
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::cell::{Cell, Ended, Run, StartError, Stdin};
 use super::cgroup::Cgroup;
-use super::output::Keeper;
+use super::output::Outbox;
 use super::sampler::{INTERVAL, Sampler};
 use super::verify::{self, Reading};
 use crate::engine::{Attached, EngineError};
@@ -50,15 +50,16 @@ struct Watch<'a> {
     cell: &'a Cell,
     run: &'a Run<'a>,
     sampler: Option<Sampler>,
-    keepers: [Keeper; 2],
+    outboxes: [Outbox; 2],
     warnings: Vec<String>,
 }
 
 impl<'a> Watch<'a> {
     fn new(cell: &'a Cell, run: &'a Run<'a>, sampler: Option<Sampler>) -> Self {
         let caps = cell.plan.output_caps();
-        let keepers = [Keeper::new(Stream::Stdout, caps.stdout), Keeper::new(Stream::Stderr, caps.stderr)];
-        Self { cell, run, sampler, keepers, warnings: Vec::new() }
+        let outboxes = [(Stream::Stdout, caps.stdout), (Stream::Stderr, caps.stderr)]
+            .map(|(stream, cap)| Outbox::new(stream, cap, run.clock.clone(), run.events.clone()));
+        Self { cell, run, sampler, outboxes, warnings: Vec::new() }
     }
 
     async fn watch(mut self, streams: Attached, stdin: Stdin) -> Ended {
@@ -76,7 +77,7 @@ impl<'a> Watch<'a> {
         while attached || code.is_none() {
             tokio::select! {
                 part = output.recv(), if attached => match part {
-                    Some(Ok((stream, bytes))) => self.keep(stream, &bytes).await,
+                    Some(Ok((stream, bytes))) => self.outboxes[usize::from(stream == Stream::Stderr)].take(&bytes),
                     Some(Err(error)) => {
                         self.warnings.push(format!("output was lost: {error}"));
                         attached = false;
@@ -84,7 +85,7 @@ impl<'a> Watch<'a> {
                     None => attached = false,
                 },
                 result = &mut ended, if code.is_none() => code = Some(result),
-                _ = samples.tick() => self.sample().await,
+                _ = samples.tick() => self.sample(),
                 () = Run::stopped(&mut stop), if cut.is_none() => {
                     cut = Some(Outcome::Stopped);
                     self.kill().await;
@@ -96,8 +97,8 @@ impl<'a> Watch<'a> {
             }
         }
         feeding.abort();
-        let at = self.run.clock.now();
-        self.finish(cut, code, at).await
+        let duration = self.run.clock.now();
+        self.finish(cut, code, duration).await
     }
 
     async fn kill(&mut self) {
@@ -106,29 +107,18 @@ impl<'a> Watch<'a> {
         }
     }
 
-    async fn keep(&mut self, stream: Stream, bytes: &[u8]) {
-        let keeper = &mut self.keepers[usize::from(stream == Stream::Stderr)];
-        if let Some(event) = keeper.take(bytes) {
-            self.run.tell(event).await;
-        }
-    }
-
-    async fn sample(&mut self) {
+    fn sample(&mut self) {
         for event in self.sampler.iter_mut().flat_map(Sampler::read) {
             self.run.mention(event);
         }
-        for keeper in &mut self.keepers {
-            for event in keeper.tell_dropped().into_iter().flatten() {
-                self.run.tell(event).await;
-            }
+        for outbox in &mut self.outboxes {
+            outbox.tick();
         }
     }
 
-    async fn finish(mut self, cut: Option<Outcome>, code: Option<Result<i64, EngineError>>, at: Duration) -> Ended {
-        for keeper in &mut self.keepers {
-            for event in keeper.finish().into_iter().chain(keeper.tell_dropped().into_iter().flatten()) {
-                self.run.tell(event).await;
-            }
+    async fn finish(self, cut: Option<Outcome>, code: Option<Result<i64, EngineError>>, duration: Duration) -> Ended {
+        for outbox in self.outboxes {
+            outbox.close().await;
         }
         if cut == Some(Outcome::TimedOut) {
             self.run.tell(EventKind::Limit(Limit { kind: LimitKind::Deadline, count: 1 })).await;
@@ -143,7 +133,7 @@ impl<'a> Watch<'a> {
             (None, Some(Err(error))) => Outcome::CellLost(error.to_string()),
             (None, None) => Outcome::CellLost("the engine told no exit code".to_owned()),
         };
-        Ended { outcome, at, warnings: self.warnings }
+        Ended { outcome, duration, warnings: self.warnings }
     }
 }
 

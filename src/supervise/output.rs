@@ -16,8 +16,8 @@ use crate::run::{EventKind, Limit, LimitKind, RunEvent, Stream};
 /// What one read takes at most; the pipe is asked to hold as much.
 const CHUNK: usize = 1 << 20;
 
-/// The time between two counts of dropped output.
-const COUNT_INTERVAL: Duration = Duration::from_millis(50);
+/// The time between two looks at what waits to be told.
+const TICK: Duration = Duration::from_millis(50);
 
 /// A pipe: the workbench's end and the specimen's.
 ///
@@ -32,7 +32,7 @@ pub fn pipe() -> io::Result<(Receiver, OwnedFd)> {
 
 /// Decides of each chunk what is kept, and holds back the start of a character whose rest is still to come.
 #[derive(Debug)]
-pub struct Keeper {
+struct Keeper {
     stream: Stream,
     room: u64,
     partial: Vec<u8>,
@@ -42,12 +42,12 @@ pub struct Keeper {
 
 impl Keeper {
     /// Keeps the first `cap` bytes.
-    pub fn new(stream: Stream, cap: Bytes) -> Self {
+    fn new(stream: Stream, cap: Bytes) -> Self {
         Self { stream, room: cap.0, partial: Vec::new(), dropped: 0, dropped_untold: 0 }
     }
 
-    /// Takes what was written; gives what to tell.
-    pub fn take(&mut self, bytes: &[u8]) -> Option<EventKind> {
+    /// Takes what was written; gives what is kept of it.
+    fn take(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
         let keep = usize::try_from(self.room).unwrap_or(usize::MAX).min(bytes.len());
         self.room -= keep as u64;
         let dropped = (bytes.len() - keep) as u64;
@@ -61,26 +61,22 @@ impl Keeper {
         if self.room > 0 {
             self.partial = kept.split_off(kept.len() - unfinished_tail(&kept));
         }
-        self.output(kept)
+        (!kept.is_empty()).then_some(kept)
     }
 
     /// The bytes held back, at the end of the stream.
-    pub fn finish(&mut self) -> Option<EventKind> {
+    fn finish(&mut self) -> Option<Vec<u8>> {
         let rest = std::mem::take(&mut self.partial);
-        self.output(rest)
+        (!rest.is_empty()).then_some(rest)
     }
 
     /// Bytes dropped since this was last asked, and the limit event that goes with them.
-    pub fn tell_dropped(&mut self) -> Option<[EventKind; 2]> {
+    fn tell_dropped(&mut self) -> Option<[EventKind; 2]> {
         let bytes = std::mem::take(&mut self.dropped_untold);
         (bytes > 0).then_some([
             EventKind::Dropped { stream: self.stream, bytes },
             EventKind::Limit(Limit { kind: LimitKind::OutputCut(self.stream), count: self.dropped }),
         ])
-    }
-
-    fn output(&self, bytes: Vec<u8>) -> Option<EventKind> {
-        (!bytes.is_empty()).then_some(EventKind::Output { stream: self.stream, bytes })
     }
 }
 
@@ -92,53 +88,88 @@ fn unfinished_tail(bytes: &[u8]) -> usize {
         .map_or(0, |at| bytes.len() - at)
 }
 
+/// Hands on what is kept of one stream, and never waits for whoever reads it while the specimen runs: what finds no
+/// room is joined to what comes next. That stays below the cap, since nothing else is kept.
+pub struct Outbox {
+    keeper: Keeper,
+    clock: Clock,
+    events: mpsc::Sender<RunEvent>,
+    waiting: Vec<u8>,
+}
+
+impl Outbox {
+    /// Keeps the first `cap` bytes.
+    pub fn new(stream: Stream, cap: Bytes, clock: Clock, events: mpsc::Sender<RunEvent>) -> Self {
+        Self { keeper: Keeper::new(stream, cap), clock, events, waiting: Vec::new() }
+    }
+
+    /// Takes what was written.
+    pub fn take(&mut self, bytes: &[u8]) {
+        self.waiting.extend(self.keeper.take(bytes).into_iter().flatten());
+        self.offer();
+    }
+
+    /// Tells what waits, and how much was dropped since it was last told.
+    pub fn tick(&mut self) {
+        self.offer();
+        if self.waiting.is_empty()
+            && let Ok(places) = self.events.try_reserve_many(2)
+        {
+            for (place, kind) in places.zip(self.keeper.tell_dropped().into_iter().flatten()) {
+                place.send(RunEvent { at: self.clock.now(), kind });
+            }
+        }
+    }
+
+    fn offer(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        // No room, or no reader at all: the specimen is not to notice.
+        if let Ok(place) = self.events.try_reserve() {
+            let output = EventKind::Output { stream: self.keeper.stream, bytes: std::mem::take(&mut self.waiting) };
+            place.send(RunEvent { at: self.clock.now(), kind: output });
+        }
+    }
+
+    /// Tells the rest, at the stream's end: there is nobody left to keep waiting.
+    pub async fn close(mut self) {
+        self.waiting.extend(self.keeper.finish().into_iter().flatten());
+        let (stream, bytes) = (self.keeper.stream, self.waiting);
+        let last = (!bytes.is_empty()).then_some(EventKind::Output { stream, bytes });
+        for kind in last.into_iter().chain(self.keeper.tell_dropped().into_iter().flatten()) {
+            // A reader that is gone has nothing to be told.
+            let _ = self.events.send(RunEvent { at: self.clock.now(), kind }).await;
+        }
+    }
+}
+
 /// Reads one stream to its end.
 ///
 /// # Errors
 /// What reading the pipe said.
-pub async fn drain(mut pipe: Receiver, mut keeper: Keeper, clock: Clock, events: mpsc::Sender<RunEvent>) -> io::Result<()> {
+pub async fn drain(mut pipe: Receiver, mut outbox: Outbox) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
-    let mut interval = tokio::time::interval(COUNT_INTERVAL);
+    let mut ticks = tokio::time::interval(TICK);
     loop {
         tokio::select! {
-            biased;
-            read = pipe.read(&mut buffer) => {
-                let length = read?;
-                if length == 0 {
-                    break;
-                }
-                send(&events, &clock, keeper.take(&buffer[..length])).await;
-                if keeper.dropped_untold > REPORT_BYTES {
-                    send(&events, &clock, keeper.tell_dropped().into_iter().flatten()).await;
-                }
-            }
-            _ = interval.tick() => send(&events, &clock, keeper.tell_dropped().into_iter().flatten()).await,
+            read = pipe.read(&mut buffer) => match read? {
+                0 => break,
+                length => outbox.take(&buffer[..length]),
+            },
+            _ = ticks.tick() => outbox.tick(),
         }
     }
-    send(&events, &clock, keeper.finish()).await;
-    send(&events, &clock, keeper.tell_dropped().into_iter().flatten()).await;
+    outbox.close().await;
     Ok(())
-}
-
-/// A flood is reported each time this many bytes were dropped, since the timer may not get its turn.
-const REPORT_BYTES: u64 = 64 << 20;
-
-/// A reader of events that is gone is no reason to stop the pipe.
-async fn send(events: &mpsc::Sender<RunEvent>, clock: &Clock, kinds: impl IntoIterator<Item = EventKind>) {
-    for kind in kinds {
-        let _ = events.send(RunEvent { at: clock.now(), kind }).await;
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn kept(event: Option<EventKind>) -> Vec<u8> {
-        match event {
-            Some(EventKind::Output { bytes, .. }) => bytes,
-            _ => Vec::new(),
-        }
+    fn kept(bytes: Option<Vec<u8>>) -> Vec<u8> {
+        bytes.unwrap_or_default()
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::cell::{Cell, Ended, Run, StartError, Stdin};
 use super::cgroup::Cgroup;
 use super::link::{FromShim, Link, LinkError, pid_of};
 use super::listener::Listener;
-use super::output::{Keeper, drain, pipe};
+use super::output::{Outbox, drain, pipe};
 use super::sampler::{INTERVAL, Sampler};
 use super::verify::{self, Reading};
 use crate::plan;
@@ -69,7 +69,9 @@ pub async fn run(cell: &Cell, run: &Run<'_>, link: Link, stdin: Stdin) -> Result
     run.tell(cell.facts(plan::facts(run.specimen), layers(cell, pid, cgroup.as_ref().ok()))).await;
 
     let drains = [(stdout, Stream::Stdout, caps.stdout), (stderr, Stream::Stderr, caps.stderr)]
-        .map(|(pipe, stream, cap)| tokio::spawn(drain(pipe, Keeper::new(stream, cap), run.clock.clone(), run.events.clone())));
+        .map(|(pipe, stream, cap)| {
+            tokio::spawn(drain(pipe, Outbox::new(stream, cap, run.clock.clone(), run.events.clone())))
+        });
     let sampler = cgroup.ok().map(|cgroup| Sampler::new(cgroup.meters(), cell.plan.nproc()));
     run.clock.start();
     link.send_tag(tag::GO).await?;
@@ -153,7 +155,7 @@ impl Watch<'_> {
                 Err(error) => warnings.push(format!("the listener was lost: {error}")),
             }
         }
-        let at = match &end {
+        let duration = match &end {
             End::Exited(exited) => Duration::from_micros(exited.elapsed_us),
             End::Failed(_) | End::Lost(_) => self.run.clock.now(),
         };
@@ -174,7 +176,7 @@ impl Watch<'_> {
                 }
             }
         }
-        Ended { outcome, at, warnings }
+        Ended { outcome, duration, warnings }
     }
 
     async fn outcome(&self, end: End, cut: Cut, argv: &[String]) -> Outcome {

@@ -347,7 +347,7 @@ fn apparmor(policy: &Policy, reading: &Reading) -> Verdict {
     }
     match policy.apparmor.get() {
         Some(asked) => {
-            holds(label.strip_suffix(" (enforce)").is_some_and(|profile| profile == asked.0), label.clone())
+            holds(label.strip_suffix(" (enforce)").is_some_and(|profile| asked.is_met_by(profile)), label.clone())
         }
         None => holds(label != "unconfined", label.clone()),
     }

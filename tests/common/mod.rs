@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+pub mod dockerd;
 pub mod liar;
 
 use std::ffi::OsStr;
@@ -348,4 +349,13 @@ pub fn processes_of(uid: u32) -> Vec<i32> {
         let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("").trim().to_owned();
         field("Uid:").split_whitespace().next() == Some(&uid.to_string()) && !field("State:").starts_with('Z')
     })
+}
+
+/// Where something is mounted at or below a directory, deepest first: proc_pid_mountinfo(5).
+pub fn mounts_below(directory: &Path) -> Vec<String> {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let points = table.lines().filter_map(|line| line.split(' ').nth(4));
+    let mut mounts: Vec<_> = points.filter(|point| Path::new(point).starts_with(directory)).map(str::to_owned).collect();
+    mounts.reverse();
+    mounts
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# rootless.sh SCOPE: the checks on Podman without root, in the user's login session.
+# rootless.sh: the checks on Podman without root, in the user's login session.
 set -euo pipefail
 systemctl --user start podman.socket
-HOTCELL_ENGINE=unix://$XDG_RUNTIME_DIR/podman/podman.sock exec python3 tests/vm/checks.py rootless "$1"
+HOTCELL_ENGINE=unix://$XDG_RUNTIME_DIR/podman/podman.sock exec python3 tests/vm/checks.py rootless short

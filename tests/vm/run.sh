@@ -6,7 +6,7 @@ set -euo pipefail
 scope=$1
 failed=0
 
-# seconds NAME COMMAND...
+# checks COMMAND...: one engine's.
 checks() {
   local since=$SECONDS
   "$@" || failed=1
@@ -18,12 +18,15 @@ apparmor_parser --replace hotcell-python
 mkdir -p /run/podman
 
 echo "# $(docker --version), $(podman --version), Linux $(uname -r)"
+# Podman first: it must do without the profile that Docker's start loads.
+socket=/run/podman/podman.sock
+systemd-run --quiet --unit podman-api podman system service --time 0 "unix://$socket"
+until [[ -S $socket ]]; do sleep .2; done
+HOTCELL_ENGINE=unix://$socket checks python3 tests/vm/checks.py podman "$scope"
+systemctl stop podman-api
+
+checks as-user tests/vm/rootless.sh
+
 systemctl start docker
 HOTCELL_ENGINE=unix:///run/docker.sock checks python3 tests/vm/checks.py docker "$scope"
-systemctl stop docker docker.socket
-
-systemd-run --quiet --unit podman-api podman system service --time 0 unix:///run/podman/podman.sock
-HOTCELL_ENGINE=unix:///run/podman/podman.sock checks python3 tests/vm/checks.py podman "$scope"
-
-checks as-user tests/vm/rootless.sh "$scope"
 exit "$failed"

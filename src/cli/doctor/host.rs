@@ -99,7 +99,10 @@ fn lsm(root: &Path, landlock_abi: Option<i32>) -> Lsm {
         ("apparmor", text(root, "sys/module/apparmor/parameters/enabled").as_deref() == Some("Y")),
         ("selinux", root.join("sys/fs/selinux/enforce").exists()),
     ];
-    Lsm { names: traces.iter().filter(|(_, found)| *found).map(|(name, _)| (*name).to_owned()).collect(), listed: false }
+    Lsm {
+        names: traces.iter().filter(|(_, found)| *found).map(|(name, _)| (*name).to_owned()).collect(),
+        listed: false,
+    }
 }
 
 /// systemd's layout, which every distribution follows: `cgroup.controllers` at the root is the unified hierarchy.
@@ -119,11 +122,7 @@ fn cgroup(root: &Path) -> Cgroup {
 fn user_namespaces(root: &Path) -> UserNamespaces {
     let restrictions = [
         ("kernel.unprivileged_userns_clone", "proc/sys/kernel/unprivileged_userns_clone", "0"),
-        (
-            "kernel.apparmor_restrict_unprivileged_userns",
-            "proc/sys/kernel/apparmor_restrict_unprivileged_userns",
-            "1",
-        ),
+        ("kernel.apparmor_restrict_unprivileged_userns", "proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"),
     ];
     let in_force = restrictions.into_iter().filter(|(_, path, value)| text(root, path).as_deref() == Some(value));
     UserNamespaces {

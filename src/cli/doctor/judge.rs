@@ -50,7 +50,11 @@ impl Judge<'_> {
         let report = |layer: Layer| {
             let plan = if layer == Layer::Runtime { &runtime } else { &plan };
             let why_not = plan.unavailable.get(&layer).cloned();
-            LayerReport { name: layer, available: why_not.is_none(), detail: why_not.or_else(|| lack(plan, engine, layer)) }
+            LayerReport {
+                name: layer,
+                available: why_not.is_none(),
+                detail: why_not.or_else(|| lack(plan, engine, layer)),
+            }
         };
         Layer::ALL.map(report).to_vec()
     }

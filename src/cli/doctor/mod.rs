@@ -73,7 +73,7 @@ pub fn doctor(common: &Common, arguments: &DoctorArgs) -> Result<u8, CliError> {
     layout::print(&match arguments.format {
         Format::Text => text::report(&report),
         Format::Json => to_pretty(&report_json(&report)) + "\n",
-    });
+    })?;
     Ok(u8::from(!report.ready()))
 }
 

@@ -5,20 +5,20 @@ use super::judge::{LayerReport, RuntimeReport};
 use super::{EngineReport, Report, Silent};
 use crate::cli::image;
 use crate::cli::layout::{BAD, BOLD, CARE, Cell, DIM, GOOD, cell, fill, styled, table};
-use crate::engine::CgroupVersion;
+use crate::engine::{CgroupVersion, EngineError};
 use crate::text::{visible, visible_str};
 
 /// The whole report: the host, each engine, the silent endpoints, and what it comes to.
 pub(super) fn report(report: &Report) -> String {
-    let mut text = host(report);
-    for engine in &report.engines {
-        text.push_str(&format!("\n{}", self::engine(engine, report)));
-    }
+    let mut parts = vec![host(report)];
+    parts.extend(report.engines.iter().map(|engine| self::engine(engine, report)));
     if !report.silent.is_empty() {
-        let rows = report.silent.iter().map(silent).collect::<String>();
-        text.push_str(&format!("\n{BOLD}No engine answers at{BOLD:#}\n{rows}"));
+        let brief = !report.engines.is_empty();
+        let rows = report.silent.iter().map(|way| silent(way, brief)).collect::<String>();
+        parts.push(format!("{BOLD}No engine answers at{BOLD:#}\n{rows}"));
     }
-    format!("{text}\n{}\n", conclusion(report))
+    parts.push(conclusion(report) + "\n");
+    parts.join("\n")
 }
 
 fn host(report: &Report) -> String {
@@ -119,14 +119,25 @@ fn yes_or_no(yes: bool) -> Cell {
     if yes { styled(GOOD, "yes") } else { styled(CARE, "no") }
 }
 
-fn silent(silent: &Silent) -> String {
-    // The error names its address itself, and is safe to show.
-    format!("  {DIM}{}{DIM:#}\n", fill(&silent.error.to_string(), 2, 4))
+/// In brief, a socket that is not there needs no advice.
+fn silent(silent: &Silent, brief: bool) -> String {
+    let said = match &silent.error {
+        EngineError::NotListening { endpoint, source } if brief => {
+            format!("{} ({}): {source}", visible_str(&endpoint.address), visible_str(&endpoint.origin))
+        }
+        // The error names its address itself, and is safe to show.
+        error => error.to_string(),
+    };
+    format!("  {DIM}{}{DIM:#}\n", fill(&said, 2, 4))
 }
 
 fn conclusion(report: &Report) -> String {
-    let with_image: Vec<&str> =
-        report.engines.iter().filter(|engine| engine.image.is_some()).map(|engine| engine.capabilities.kind.name()).collect();
+    let with_image: Vec<&str> = report
+        .engines
+        .iter()
+        .filter(|engine| engine.image.is_some())
+        .map(|engine| engine.capabilities.kind.name())
+        .collect();
     if report.run_dir.is_err() {
         format!("{BAD}Nothing can run:{BAD:#} there is no run directory.")
     } else if report.engines.is_empty() {
@@ -136,5 +147,119 @@ fn conclusion(report: &Report) -> String {
         format!("{CARE}Nearly ready:{CARE:#} {}.", fill(&missing, 14, 0))
     } else {
         format!("{GOOD}Ready:{GOOD:#} `hotcell run FILE` runs specimens with {}.", with_image.join(" and "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::PathBuf;
+
+    use super::super::host::{Lsm, UserNamespaces};
+    use super::super::{Judge, ordinary_filter};
+    use super::*;
+    use crate::engine::{Capabilities, Endpoint, EngineKind, Limits};
+
+    fn this_host(landlock_abi: Option<i32>, actions: &str) -> Host {
+        Host {
+            kernel: "6.1.0".to_owned(),
+            architecture: "x86_64".to_owned(),
+            lsm: Lsm { names: vec!["yama".to_owned()], listed: true },
+            landlock_abi,
+            seccomp_actions: actions.split_whitespace().map(str::to_owned).collect(),
+            cgroup: Cgroup::V2,
+            user_namespaces: UserNamespaces { max: Some(100), restricted_by: vec!["kernel.x"] },
+        }
+    }
+
+    fn podman() -> Capabilities {
+        Capabilities {
+            kind: EngineKind::Podman,
+            version: "4.3\u{1b}[2J".to_owned(),
+            api_version: "1.41".to_owned(),
+            runtimes: vec!["crun".to_owned(), "runsc".to_owned()],
+            default_runtime: "crun".to_owned(),
+            runtime_choice: false,
+            cgroup_version: Some(CgroupVersion::V2),
+            limits: Limits { memory: true, swap: false, cpu: false, pids: true },
+            security: vec!["apparmor".to_owned()],
+            rootless: true,
+            local: true,
+            kernel: "6.1.0".to_owned(),
+            architecture: "x86_64".to_owned(),
+            warnings: vec!["no swap".to_owned()],
+        }
+    }
+
+    fn endpoint(address: &str) -> Endpoint {
+        Endpoint { kind: EngineKind::Podman, address: address.to_owned(), origin: "default socket".to_owned() }
+    }
+
+    fn silent_at(address: &str) -> Silent {
+        let source = io::Error::from_raw_os_error(2);
+        let error = EngineError::NotListening { endpoint: endpoint(address), source };
+        Silent { endpoint: Some(endpoint(address)), error }
+    }
+
+    fn told(host: Host, capabilities: Option<Capabilities>) -> String {
+        let filter = ordinary_filter().unwrap();
+        let judge = Judge { host: &host, filter: &filter };
+        let engines = capabilities.into_iter().map(|capabilities| EngineReport {
+            endpoint: endpoint("unix:///p.sock"),
+            image: None,
+            layers: judge.layers(&capabilities),
+            runtimes: judge.runtimes(&capabilities),
+            capabilities,
+        });
+        let engines = engines.collect();
+        let silent = vec![silent_at("unix:///none.sock")];
+        let run_dir = Ok(PathBuf::from("/run/hotcell"));
+        let report = Report { host, run_dir, image: "code-sandbox:latest".to_owned(), engines, silent };
+        anstream::adapter::strip_str(&super::report(&report)).to_string()
+    }
+
+    #[test]
+    fn each_layer_that_cannot_be_had_says_why() {
+        let text = told(this_host(None, "errno user_notif"), Some(podman()));
+        for line in [
+            "  network       yes",
+            "  memory        yes   without a limit on swap: the engine's host does not",
+            "  cpu           no    the engine's host has no CFS quota",
+            "  apparmor      yes",
+            "  selinux       no    SELinux is not enabled in the engine",
+            "  landlock      no    Landlock is not enabled in this kernel",
+            "  userns        yes",
+            "  runtime       no    podman's API takes no runtime; it uses crun",
+            "  crun (default)  yes   yes",
+            "  runsc           no    no            podman's API takes no runtime; it uses crun",
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line:?} is missing:\n{text}");
+        }
+        assert!(text.lines().all(|line| line.chars().count() <= 80 && line == line.trim_end()), "{text}");
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+
+    #[test]
+    fn a_landlock_without_tcp_is_told_though_it_can_be_had() {
+        let text = told(this_host(Some(3), "errno user_notif"), Some(podman()));
+        assert!(text.contains("  Landlock         ABI 3: files, and TCP only from 4\n"), "{text}");
+        assert!(text.contains("  landlock      yes   this kernel's ABI is 3; it guards files"), "{text}");
+    }
+
+    #[test]
+    fn a_kernel_without_user_notification_shows_no_denials() {
+        let text = told(this_host(Some(7), "errno"), Some(podman()));
+        assert!(text.contains("denials cannot be seen"), "{text}");
+        assert!(text.contains("  crun (default)  yes   no            this kernel's seccomp cannot ask"), "{text}");
+    }
+
+    #[test]
+    fn a_missing_image_and_a_missing_engine_are_told_with_what_to_do() {
+        let text = told(this_host(Some(7), "errno user_notif"), Some(podman()));
+        assert!(text.contains("  unix:///none.sock (default socket): No such file or directory"), "{text}");
+        assert!(text.contains("Nearly ready: code-sandbox:latest is missing: make it with `hotcell image"), "{text}");
+        let text = told(this_host(Some(7), "errno user_notif"), None);
+        assert!(text.contains("`systemctl start docker`"), "{text}");
+        assert!(text.ends_with("Nothing can run: no engine answers.\n"), "{text}");
     }
 }

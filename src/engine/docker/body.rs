@@ -9,6 +9,7 @@ use bollard::models::{
 };
 
 use crate::engine::{CellCaps, CellIo, CellNetwork, CellSpec, EngineKind};
+use crate::policy::Apparmor;
 
 /// Where Podman mounts a writable tmpfs of its own on a read-only root
 /// (podman, `pkg/specgen/generate/storage.go`, `getTmpfsVolumes`; its API cannot switch that off).
@@ -137,12 +138,16 @@ fn ulimits(spec: &CellSpec) -> Vec<ResourcesUlimits> {
 fn security_options(spec: &CellSpec, dialect: Dialect<'_>) -> Vec<String> {
     let mut options = vec![
         format!("seccomp={}", dialect.seccomp),
-        format!("apparmor={}", spec.apparmor.as_deref().unwrap_or("unconfined")),
         match &spec.selinux {
             Some(label) => format!("label=type:{label}"),
             None => "label=disable".to_owned(),
         },
     ];
+    match (dialect.kind, spec.apparmor.as_deref()) {
+        // Podman loads its own counterpart, `containers-default-VERSION`, where none is named.
+        (EngineKind::Podman, Some(Apparmor::ENGINE_DEFAULT)) => {}
+        (_, profile) => options.push(format!("apparmor={}", profile.unwrap_or("unconfined"))),
+    }
     if spec.no_new_privs {
         options.push("no-new-privileges".to_owned());
     }
@@ -245,6 +250,19 @@ mod tests {
         assert_eq!(host(&spec, EngineKind::Docker, false).masked_paths, Some(Vec::new()));
         let options = host(&spec, EngineKind::Podman, false).security_opt.unwrap();
         assert!(options.contains(&"unmask=ALL".to_owned()));
+    }
+
+    #[test]
+    fn podman_is_left_to_its_own_counterpart_of_docker_s_apparmor_profile() {
+        let of = |profile: Option<&str>, kind| {
+            let spec = CellSpec { apparmor: profile.map(str::to_owned), ..spec() };
+            let options = host(&spec, kind, false).security_opt.unwrap();
+            options.into_iter().find(|option| option.starts_with("apparmor="))
+        };
+        assert_eq!(of(Some("docker-default"), EngineKind::Podman), None);
+        assert_eq!(of(Some("mine"), EngineKind::Podman).as_deref(), Some("apparmor=mine"));
+        assert_eq!(of(None, EngineKind::Podman).as_deref(), Some("apparmor=unconfined"));
+        assert_eq!(of(Some("docker-default"), EngineKind::Docker).as_deref(), Some("apparmor=docker-default"));
     }
 
     #[test]
