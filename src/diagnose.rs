@@ -12,14 +12,14 @@ pub fn position(text: &str, byte_offset: usize) -> (usize, usize) {
     (line, before[line_start..].chars().count() + 1)
 }
 
-/// The allowed name closest to a mistyped one, if any is close enough to be
-/// what was meant: at most a third of its characters differ.
-pub fn nearest<'a>(name: &str, allowed: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let most = (name.chars().count() / 3).max(1);
-    allowed
+/// The candidate nearest to `word`, where one is near enough to be a slip of the
+/// finger: at most a third of its letters, and three, inserted, left out, changed or swapped.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word: Vec<char> = word.to_lowercase().chars().collect();
+    candidates
         .into_iter()
-        .map(|candidate| (edits(name, candidate), candidate))
-        .filter(|(distance, _)| *distance <= most)
+        .map(|candidate| (distance(&word, &candidate.to_lowercase().chars().collect::<Vec<_>>()), candidate))
+        .filter(|(distance, candidate)| *distance <= (candidate.chars().count() / 3).clamp(1, 3))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -39,25 +39,23 @@ pub fn hint(name: &str, allowed: &[&str]) -> String {
     }
 }
 
-/// The number of characters to insert, delete, replace or swap with their
-/// neighbour to turn `a` into `b` (optimal string alignment distance).
-fn edits(a: &str, b: &str) -> usize {
-    let a: Vec<char> = a.chars().collect();
-    let b: Vec<char> = b.chars().collect();
-    let mut table = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for i in 0..=a.len() {
-        for j in 0..=b.len() {
-            table[i][j] = if i == 0 || j == 0 {
-                i + j
-            } else {
-                let replaced = table[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-                let plain = replaced.min(table[i - 1][j] + 1).min(table[i][j - 1] + 1);
-                let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-                if swapped { plain.min(table[i - 2][j - 2] + 1) } else { plain }
-            };
+/// How many letters were inserted, left out, changed or swapped with their neighbour
+/// (optimal string alignment).
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut before = vec![0; b.len() + 1];
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i; b.len() + 1];
+        for j in 1..=b.len() {
+            let changed = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            row[j] = changed.min(last[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                row[j] = row[j].min(before[j - 2] + 1);
+            }
         }
+        before = std::mem::replace(&mut last, row);
     }
-    table[a.len()][b.len()]
+    last[b.len()]
 }
 
 #[cfg(test)]
@@ -73,6 +71,24 @@ mod tests {
         assert_eq!(position(text, 8), (2, 2));
         assert_eq!(position(text, 9), (2, 2), "inside the second letter");
         assert_eq!(position(text, 999), (3, 1));
+    }
+
+    const NAMES: [&str; 4] = ["memory", "pids", "network", "caps"];
+
+    #[test]
+    fn a_slip_of_the_finger_is_recognised() {
+        for (slip, meant) in
+            [("memry", "memory"), ("netwrok", "network"), ("pid", "pids"), ("CAPS", "caps"), ("capss", "caps")]
+        {
+            assert_eq!(nearest(slip, NAMES), Some(meant), "{slip}");
+        }
+    }
+
+    #[test]
+    fn another_word_is_not_taken_for_a_slip() {
+        for word in ["", "disk", "seccomp", "p"] {
+            assert_eq!(nearest(word, NAMES), None, "{word}");
+        }
     }
 
     #[test]

@@ -228,11 +228,9 @@ impl CellPlan {
             paths.iter().map(|path| CString::new(path.as_os_str().as_encoded_bytes())).collect::<Result<Vec<_>, _>>()
         };
         let landlock = match policy.landlock.get().filter(|_| self.wants(Layer::Landlock)) {
-            Some(rules) => Some(Landlock {
-                read_exec: paths(&rules.read_exec)?,
-                write: paths(&rules.write)?,
-                tcp: rules.tcp,
-            }),
+            Some(rules) => {
+                Some(Landlock { read_exec: paths(&rules.read_exec)?, write: paths(&rules.write)?, tcp: rules.tcp })
+            }
             None => None,
         };
         Ok(Launch {
@@ -299,7 +297,8 @@ fn shim_barrier(runtime: &str, engine: &Capabilities) -> Option<String> {
     if !engine.local {
         return Some(format!("{} runs on another machine: its cells cannot reach this one's listener", engine.kind));
     }
-    has_own_kernel(runtime).then(|| format!("not observable on {runtime}: the specimen's calls never reach this kernel"))
+    has_own_kernel(runtime)
+        .then(|| format!("not observable on {runtime}: the specimen's calls never reach this kernel"))
 }
 
 /// Refusing TCP came with ABI 4 (Linux 6.7): landlock(7).
@@ -309,11 +308,7 @@ fn landlock_shortfall(policy: &Policy, kernel: &Kernel) -> Option<String> {
     Some(format!("landlock: this kernel's ABI is {abi}; it guards files, and TCP only from 4"))
 }
 
-fn unavailable(
-    engine: &Capabilities,
-    kernel: &Kernel,
-    enforcement: Enforcement,
-) -> BTreeMap<Layer, String> {
+fn unavailable(engine: &Capabilities, kernel: &Kernel, enforcement: Enforcement) -> BTreeMap<Layer, String> {
     let has = |option: &str| engine.security.iter().any(|have| have == option);
     let mut reasons = BTreeMap::new();
     let mut unless = |available: bool, layer, reason: &str| {
@@ -324,10 +319,11 @@ fn unavailable(
     unless(engine.limits.memory, Layer::Memory, "the engine's host has no memory controller");
     unless(engine.limits.cpu, Layer::Cpu, "the engine's host has no CFS quota");
     unless(engine.limits.pids, Layer::Pids, "the engine's host has no pids controller");
-    let no_apparmor = match engine.rootless {
+    let no_apparmor = if engine.rootless {
         // Podman announces the kernel's AppArmor here too, and then refuses every profile.
-        true => "only root may put an AppArmor profile on a cell, and the engine runs without",
-        false => "AppArmor is not enabled in the engine's kernel",
+        "only root may put an AppArmor profile on a cell, and the engine runs without"
+    } else {
+        "AppArmor is not enabled in the engine's kernel"
     };
     unless(has("apparmor") && !engine.rootless, Layer::Apparmor, no_apparmor);
     unless(has("selinux"), Layer::Selinux, "SELinux is not enabled in the engine");

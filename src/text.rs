@@ -120,10 +120,7 @@ fn push(out: &mut String, bytes: &[u8], form: Form) {
 /// Copies runs of plain characters whole: almost all text is one such run.
 fn push_text(out: &mut String, mut text: &str, form: Form) {
     while !text.is_empty() {
-        let run = text
-            .bytes()
-            .position(|byte| !form.is_plain(byte))
-            .unwrap_or(text.len());
+        let run = text.bytes().position(|byte| !form.is_plain(byte)).unwrap_or(text.len());
         let (plain, rest) = text.split_at(run);
         out.push_str(plain);
         let mut chars = rest.chars();
@@ -171,8 +168,8 @@ fn is_printable(character: char) -> bool {
     }
     let mut buffer = [b'a', 0, 0, 0, 0];
     let length = character.encode_utf8(&mut buffer[1..]).len();
-    let escaped = std::str::from_utf8(&buffer[..=length])
-        .is_ok_and(|text| text.escape_debug().nth(1) != Some(character));
+    let escaped =
+        std::str::from_utf8(&buffer[..=length]).is_ok_and(|text| text.escape_debug().nth(1) != Some(character));
     !escaped && !is_default_ignorable(character)
 }
 
@@ -193,13 +190,7 @@ mod tests {
 
     #[test]
     fn readable_text_of_any_language_stays_as_it_is() {
-        for text in [
-            "plain text, 100% <b>",
-            "žluťoučký kůň",
-            "日本語",
-            "😀",
-            "e\u{301}\u{301}\u{301}",
-        ] {
+        for text in ["plain text, 100% <b>", "žluťoučký kůň", "日本語", "😀", "e\u{301}\u{301}\u{301}"] {
             assert_eq!(visible_str(text), text);
             assert_eq!(visible_lines(text.as_bytes()), text);
         }
@@ -213,22 +204,13 @@ mod tests {
             (b"\0\x07\x08\x7f", "\\x00\\x07\\x08\\x7f"),
             (b"\xff\xfe ok \xc3", "\\xff\\xfe ok \\xc3"),
             (b"\xc2\x9b31m", "<U+009B>31m"),
-            (
-                "a\u{202e}b\u{2066}c\u{200f}d\u{61c}".as_bytes(),
-                "a<U+202E>b<U+2066>c<U+200F>d<U+061C>",
-            ),
+            ("a\u{202e}b\u{2066}c\u{200f}d\u{61c}".as_bytes(), "a<U+202E>b<U+2066>c<U+200F>d<U+061C>"),
             (
                 "\u{200b}\u{200d}\u{feff}\u{ad}\u{3164}\u{fe0f}".as_bytes(),
                 "<U+200B><U+200D><U+FEFF><U+00AD><U+3164><U+FE0F>",
             ),
-            (
-                "\u{2028}\u{2029}\u{a0}".as_bytes(),
-                "<U+2028><U+2029><U+00A0>",
-            ),
-            (
-                "\u{e0041}\u{e000}\u{fffe}\u{e0fff}".as_bytes(),
-                "<U+E0041><U+E000><U+FFFE><U+E0FFF>",
-            ),
+            ("\u{2028}\u{2029}\u{a0}".as_bytes(), "<U+2028><U+2029><U+00A0>"),
+            ("\u{e0041}\u{e000}\u{fffe}\u{e0fff}".as_bytes(), "<U+E0041><U+E000><U+FFFE><U+E0FFF>"),
             (b"\xed\xa0\x80", "\\xed\\xa0\\x80"),
         ] {
             assert_eq!(visible(input), shown);

@@ -77,7 +77,11 @@ fn the_rootfs_layer_keeps_root_from_writing_etc(engine: Engine) {
 fn the_tmpfs_layer_lets_nothing_in_tmp_be_executed(engine: Engine) {
     let specimen = Specimen::fixture("tmpfs-exec.py");
     prove(engine, "tmpfs", "50m", &[], &specimen);
-    Hotcell::bare(engine).with(&["--layer", "tmpfs=50m,exec=on"]).report(&specimen).reached().tells_layer("tmpfs", true, true);
+    Hotcell::bare(engine)
+        .with(&["--layer", "tmpfs=50m,exec=on"])
+        .report(&specimen)
+        .reached()
+        .tells_layer("tmpfs", true, true);
 }
 
 fn the_tmpfs_layer_bounds_what_tmp_holds(engine: Engine) {
@@ -239,7 +243,8 @@ fn the_proc_masks_layer_hides_files_of_the_whole_machine(engine: Engine) {
 }
 
 fn the_timeout_layer_ends_what_stays(engine: Engine) {
-    let specimen = Specimen::python("import time\nprint('staying', flush=True)\ntime.sleep(1.5)\nprint('REACHED: stayed')");
+    let specimen =
+        Specimen::python("import time\nprint('staying', flush=True)\ntime.sleep(1.5)\nprint('REACHED: stayed')");
     let off = Hotcell::bare(engine).with(&["--without", "timeout"]).report(&specimen);
     off.reached().tells_layer("timeout", false, false);
     let on = Hotcell::bare(engine).with(&["--timeout", "500ms"]).report(&specimen);
@@ -300,7 +305,8 @@ fn podman_gives_a_user_namespace_or_says_what_it_lacks() {
 #[test]
 fn gvisor_runs_the_specimen_and_says_that_denials_cannot_be_observed() {
     let specimen = Specimen::python("import sys\nprint('to stdout')\nprint('to stderr', file=sys.stderr)\nsys.exit(7)");
-    let report = Hotcell::hardened(Engine::Docker).with(&["--layer", "runtime=runsc", "--timeout", "60s"]).report(&specimen);
+    let report =
+        Hotcell::hardened(Engine::Docker).with(&["--layer", "runtime=runsc", "--timeout", "60s"]).report(&specimen);
     assert_eq!((report.status(), &report.json["exit_code"]), (7, &json!(7)), "{report}");
     assert_eq!((report.stdout(), &report.json["stderr"]), ("to stdout\n", &json!("to stderr\n")), "{report}");
     assert_eq!((&report.json["runtime"], &report.json["enforcement"]), (&json!("runsc"), &json!("native")), "{report}");
@@ -321,6 +327,19 @@ fn gvisor_answers_with_its_own_kernel() {
     Hotcell::bare(Engine::Docker).with(&["--layer", "runtime=runsc"]).report(&specimen).held();
 }
 
+fn the_paranoid_policy_takes_gvisor_where_the_engine_lets_it_choose(engine: Engine) {
+    let run = Hotcell::at(&engine.address()).with(&["--policy", "paranoid", "--timeout", "60s"]);
+    let report = run.report(&Specimen::python("print('REACHED')"));
+    report.reached();
+    if engine == Engine::Docker {
+        report.tells_layer("runtime", true, "unverified");
+    } else {
+        report.tells_layer("runtime", true, false).tells_layer("seccomp", true, true);
+        let reason = report.layer("runtime")["unavailable"].as_str().unwrap();
+        assert!(reason.contains("podman's API takes no runtime"), "{report}");
+    }
+}
+
 fn under_native_enforcement_the_engines_own_filter_holds_and_nothing_is_seen(engine: Engine) {
     let specimen = Specimen::fixture("seccomp-keyctl.py");
     let report = Hotcell::hardened(engine).with(&["--native"]).report(&specimen);
@@ -331,7 +350,8 @@ fn under_native_enforcement_the_engines_own_filter_holds_and_nothing_is_seen(eng
 }
 
 fn a_layer_that_the_engine_silently_drops_is_told_as_not_in_force(engine: Engine) {
-    let liar = Liar::before(&engine.socket(), if engine == Engine::Docker { drop_everything } else { drop_all_of_podmans });
+    let liar =
+        Liar::before(&engine.socket(), if engine == Engine::Docker { drop_everything } else { drop_all_of_podmans });
     let report = Hotcell::at(&liar.address()).report(&Specimen::python("print('REACHED')"));
     report.reached();
     for dropped in DROPPED {
@@ -348,8 +368,7 @@ fn a_layer_that_the_engine_silently_drops_is_told_as_not_in_force(engine: Engine
     assert!(line.contains("not in force"), "{text}");
 }
 
-const DROPPED: &[&str] =
-    &["network", "rootfs", "tmpfs", "memory", "cpu", "pids", "caps", "user", "ipc", "proc-masks"];
+const DROPPED: &[&str] = &["network", "rootfs", "tmpfs", "memory", "cpu", "pids", "caps", "user", "ipc", "proc-masks"];
 
 /// What Podman has where nothing is asked for.
 const ENGINES_OWN: &[&str] = &["pids", "ipc"];
@@ -400,6 +419,7 @@ on_both_engines!(
     the_timeout_layer_ends_what_stays,
     the_output_layer_caps_what_is_kept_and_counts_the_rest,
     a_layer_that_cannot_be_had_here_is_told_with_the_reason,
+    the_paranoid_policy_takes_gvisor_where_the_engine_lets_it_choose,
     under_native_enforcement_the_engines_own_filter_holds_and_nothing_is_seen,
     a_layer_that_the_engine_silently_drops_is_told_as_not_in_force,
 );

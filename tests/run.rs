@@ -191,6 +191,14 @@ fn escape_sequences_and_invalid_utf8_never_reach_a_terminal_raw(engine: Engine) 
     assert!(lines.stdout.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{lines}");
 }
 
+fn code_that_reads_differently_from_what_it_does_is_pointed_out(engine: Engine) {
+    let told = Hotcell::hardened(engine).text(&Specimen::fixture("trojan-source.py"));
+    assert_eq!(told.status, 0, "{told}");
+    for line in [10, 13, 14, 16] {
+        assert!(told.stderr.contains(&format!("hidden: trojan-source.py:{line}:")), "line {line}: {told}");
+    }
+}
+
 // --------------------------------------------------------------- exit statuses ----
 
 fn the_exit_status_tells_how_the_specimen_ended(engine: Engine) {
@@ -286,7 +294,9 @@ fn repeats_are_one_denial_and_two_processes_are_two(engine: Engine) {
     let seen: Vec<_> = report
         .denials_of("connect")
         .iter()
-        .map(|denial| (denial["pid"].as_u64().unwrap(), denial["args"][1].to_string(), denial["count"].as_u64().unwrap()))
+        .map(|denial| {
+            (denial["pid"].as_u64().unwrap(), denial["args"][1].to_string(), denial["count"].as_u64().unwrap())
+        })
         .collect();
     let [parent, other_port, child] = &seen[..] else { panic!("three denials: {report}") };
     assert!(parent.1.contains("10.0.0.1:80") && parent.2 == 5, "{report}");
@@ -316,7 +326,7 @@ fn a_gigabyte_of_output_is_counted_and_costs_no_memory(engine: Engine) {
     assert!((1..64 << 10).contains(&peak), "{engine:?}: hotcell's peak was {peak} KiB");
 }
 
-/// `VmHWM` of a process, proc_pid_status(5); `None` once it has ended.
+/// `VmHWM` of a process, `proc_pid_status(5)`; `None` once it has ended.
 fn peak_kib(status: &str) -> Option<u64> {
     let text = fs::read_to_string(status).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -359,6 +369,7 @@ on_both_engines!(
     events_come_in_order_on_one_clock,
     text_shows_output_on_its_streams_and_the_rest_on_stderr,
     escape_sequences_and_invalid_utf8_never_reach_a_terminal_raw,
+    code_that_reads_differently_from_what_it_does_is_pointed_out,
     the_exit_status_tells_how_the_specimen_ended,
     what_cannot_be_run_is_125_with_the_reason_in_every_format,
     the_specimen_reads_the_input_that_is_given,

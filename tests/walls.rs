@@ -22,7 +22,9 @@ fn sources(below: &str) -> Vec<(String, String)> {
 
 fn collect(path: &Path, files: &mut Vec<PathBuf>) {
     if path.is_dir() {
-        fs::read_dir(path).unwrap().for_each(|entry| collect(&entry.unwrap().path(), files));
+        for entry in fs::read_dir(path).unwrap() {
+            collect(&entry.unwrap().path(), files);
+        }
     } else if path.extension().is_some_and(|extension| extension == "rs") {
         files.push(path.to_owned());
     }
@@ -31,7 +33,9 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) {
 /// Whether code, comments aside, has this word.
 fn says(text: &str, word: &str) -> bool {
     text.lines().any(|line| {
-        code(line).split(|character: char| !(character.is_alphanumeric() || character == '_')).any(|found| found == word)
+        code(line)
+            .split(|character: char| !(character.is_alphanumeric() || character == '_'))
+            .any(|found| found == word)
     })
 }
 

@@ -250,7 +250,7 @@ fn same_image(one: &str, other: &str) -> bool {
     whole(one) == whole(other)
 }
 
-/// How long ago, in the largest unit; builds that are the same byte for byte have a date from long before Docker's time.
+/// How long ago, in the largest unit; builds that are the same byte for byte have a date from before Docker's time.
 fn age(created: u64, now: u64) -> String {
     const DOCKER_BORN: u64 = 43 * YEAR;
     let seconds = now.saturating_sub(created);

@@ -52,6 +52,11 @@ pub(super) fn styled(style: Style, text: impl Into<String>) -> Cell {
 
 /// Rows with aligned columns, `indent` from the left; the last column is filled to the right edge.
 pub(super) fn table<const N: usize>(indent: usize, rows: &[[Cell; N]]) -> String {
+    lines(indent, rows).concat()
+}
+
+/// [`table`], row by row, each with its newline.
+pub(super) fn lines<const N: usize>(indent: usize, rows: &[[Cell; N]]) -> Vec<String> {
     let mut widths = [0; N];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {

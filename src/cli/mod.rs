@@ -72,8 +72,7 @@ impl Common {
     /// # Errors
     /// When a file, a variable or an argument is not valid.
     fn load(&self, image: Option<String>, policy: Option<String>) -> Result<config::Config, CliError> {
-        let arguments =
-            config::Arguments { config: self.config.clone(), engine: self.engine.clone(), image, policy };
+        let arguments = config::Arguments { config: self.config.clone(), engine: self.engine.clone(), image, policy };
         Ok(config::Config::load(&arguments)?)
     }
 }
@@ -121,7 +120,11 @@ pub fn main() -> ExitCode {
             let _ = error.print();
             // A specimen may well exit with clap's 2; a run that never was says so.
             let running = arguments.get(1).is_some_and(|word| word == "run");
-            ExitCode::from(if running && error.use_stderr() { COULD_NOT } else { u8::try_from(error.exit_code()).unwrap_or(2) })
+            ExitCode::from(if running && error.use_stderr() {
+                COULD_NOT
+            } else {
+                u8::try_from(error.exit_code()).unwrap_or(2)
+            })
         }
     }
 }

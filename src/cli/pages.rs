@@ -76,9 +76,10 @@ fn section(command: &Command) -> io::Result<String> {
     Ok(format!(".SH \"{title}\"\n{about}\n{body}"))
 }
 
-/// Examples keep their lines, under a heading that says what they are.
+/// Examples keep their lines; a section without any text goes.
 fn as_written(page: &str, heading: &str) -> String {
     match page.split_once(&format!("{heading} EXTRA\n")) {
+        Some((before, extra)) if extra.trim().is_empty() => before.to_owned(),
         Some((before, extra)) => format!("{before}{heading} NOTES\n.nf\n{}\n.fi\n", extra.trim_end()),
         None => page.to_owned(),
     }
@@ -101,6 +102,7 @@ mod tests {
         ] {
             assert!(page.lines().any(|line| line == format!(".SH {section}")), "{section} is missing:\n{page}");
         }
+        assert!(!page.contains("NOTES\n.nf\n\n"), "{page}");
         assert_eq!(page.matches("HOTCELL_ENGINE").count(), 1, "{page}");
         assert!(page.contains("Exit status: the specimen"), "{page}");
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::layout::{self, BOLD, CARE, DIM, GOOD, cell, fill, styled, table};
+use super::layout::{self, BOLD, CARE, DIM, GOOD, cell, fill, lines, styled, table};
 use super::{CliError, Common, Format};
 use crate::policy::{Client, Equivalent, Layer, Place, Policy, PolicyError};
 use crate::run::to_pretty;
@@ -132,23 +132,17 @@ fn list(user_dir: &Path, format: Format) -> String {
 fn show_text(policy: &Policy, client: Client, image: &str) -> String {
     let head = ["LAYER", "STATE", "SETTING"].map(|title| styled(BOLD, title));
     let states: Vec<_> = std::iter::once(head).chain(Layer::ALL.map(|layer| state(policy, layer))).collect();
-    let states = table(0, &states);
-    let mut states = states.lines();
+    let about = Layer::ALL.map(|layer| explained(policy, layer, client));
+    let states = lines(0, &states).into_iter().zip(std::iter::once(String::new()).chain(about));
     let summary = format!("{}: {}", visible(policy.name.as_bytes()), visible(policy.summary.as_bytes()));
-    let mut parts = vec![fill(&summary, 0, 0), "\n\n".to_owned(), states.next().unwrap_or_default().to_owned()];
-    let mut layers = Layer::ALL.into_iter();
-    let mut about = String::new();
-    for line in states {
-        // A setting that fills several lines begins each but the first with a space.
-        if !line.starts_with(' ') {
-            parts.push(std::mem::take(&mut about));
-            about = layers.next().map_or_else(String::new, |layer| explained(policy, layer, client));
-        }
-        parts.extend(["\n".to_owned(), line.to_owned()]);
-    }
-    let same = format!("\n{BOLD}The same with {}{BOLD:#}\n{}\n", client.name(), command(policy, client, image));
-    parts.extend([about, exposed(policy), same]);
-    parts.concat()
+    format!(
+        "{}\n\n{}{}\n{BOLD}The same with {}{BOLD:#}\n{}\n",
+        fill(&summary, 0, 0),
+        states.flat_map(|(state, about)| [state, about]).collect::<String>(),
+        exposed(policy),
+        client.name(),
+        command(policy, client, image)
+    )
 }
 
 fn state(policy: &Policy, layer: Layer) -> [layout::Cell; 3] {

@@ -3,13 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use rustix::thread::CapabilitySet;
-
 use super::CliError;
 use crate::config::Config;
 use crate::diagnose;
 use crate::plan::Filter;
-use crate::policy::{Policy, SeccompChoice};
+use crate::policy::{Cap, Policy, SeccompChoice};
 use crate::seccomp::{Arch, Host, Profile, compile, shipped};
 use crate::text::visible;
 
@@ -99,7 +97,7 @@ pub(super) fn filter(text: &Text, host: &Host) -> Result<Filter, CliError> {
 pub(super) fn host(policy: &Policy) -> Result<Host, CliError> {
     let caps: BTreeSet<String> = match policy.caps.get() {
         Some(caps) => caps.keep.iter().map(ToString::to_string).collect(),
-        None => CapabilitySet::all().iter_names().map(|(name, _)| format!("CAP_{name}")).collect(),
+        None => Cap::all().map(|cap| cap.to_string()).collect(),
     };
     Ok(Host::here(caps)?)
 }

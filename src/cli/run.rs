@@ -112,7 +112,8 @@ fn tell_failure(format: RunFormat, error: &CliError) {
             println!("{}", to_pretty(&summary_json(&summary)));
         }
         RunFormat::Jsonl => {
-            let kind = crate::run::EventKind::Exit { outcome, duration: std::time::Duration::ZERO, warnings: Vec::new() };
+            let kind =
+                crate::run::EventKind::Exit { outcome, duration: std::time::Duration::ZERO, warnings: Vec::new() };
             println!("{}", to_line(&event_json(&RunEvent { at: std::time::Duration::ZERO, kind })));
         }
     }
@@ -159,7 +160,8 @@ impl Prepared {
         let engine = engine::connect(&self.config).await?;
         let capabilities = engine.capabilities().await?;
         if let Some(name) = &self.runtime_named
-            && !(capabilities.runtimes.contains(name) && (capabilities.runtime_choice || *name == capabilities.default_runtime))
+            && !(capabilities.runtimes.contains(name)
+                && (capabilities.runtime_choice || *name == capabilities.default_runtime))
         {
             return Err(EngineError::RuntimeUnknown {
                 runtime: name.clone(),
@@ -205,7 +207,7 @@ fn policy(config: &Config, arguments: &RunArgs) -> Result<Policy, CliError> {
         policy.set(Layer::from_name(name)?, value)?;
     }
     if let Some(profile) = &arguments.seccomp {
-        policy.set(Layer::Seccomp, profile)?;
+        policy.set(Layer::Seccomp, &own_profile(config, profile))?;
     }
     if let Some(time) = &arguments.timeout {
         policy.set(Layer::Timeout, time)?;
@@ -214,6 +216,12 @@ fn policy(config: &Config, arguments: &RunArgs) -> Result<Policy, CliError> {
         policy.set_on(Layer::from_name(name)?, false);
     }
     Ok(policy)
+}
+
+/// The path of the user's own profile of that name; any other name as it is.
+fn own_profile(config: &Config, name: &str) -> String {
+    let own = config.dirs.seccomp().join(format!("{name}.json"));
+    if !name.contains('/') && own.is_file() { own.to_string_lossy().into_owned() } else { name.to_owned() }
 }
 
 fn specimen(config: &Config, arguments: &RunArgs) -> Result<Specimen, CliError> {
@@ -233,7 +241,9 @@ fn shown(path: &Path) -> String {
 
 /// A variable that is not UTF-8 cannot cross the engines' JSON and is left out.
 fn host_environment() -> BTreeMap<String, String> {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 /// Becomes true at the first signal that asks hotcell to end; at the second, hotcell ends at once and the reaper

@@ -12,9 +12,7 @@ use super::CliError;
 use super::layout::{BAD, BOLD, CARE, DIM, GOOD, fill};
 use crate::engine::{CellName, EngineError};
 use crate::policy::Policy;
-use crate::run::{
-    Denial, EventKind, Force, LayerState, LimitKind, Observation, Outcome, RunEvent, Stream, Summary,
-};
+use crate::run::{Denial, EventKind, Force, LayerState, LimitKind, Observation, Outcome, RunEvent, Stream, Summary};
 use crate::specimen::Specimen;
 use crate::text::VisibleStream;
 
@@ -209,7 +207,11 @@ fn report(summary: &Summary) -> Vec<String> {
     }
     lines.extend(denials(summary));
     for limit in &summary.limits {
-        let text = format!("{}: {} × {}, first at {}", limit.kind.layer(), limit.kind.what(), limit.count, time(limit.first));
+        let count = match limit.kind {
+            LimitKind::OutputCut(_) => format!("by {} bytes", limit.count),
+            _ => format!("× {}", limit.count),
+        };
+        let text = format!("{}: {} {count}, first at {}", limit.kind.layer(), limit.kind.what(), time(limit.first));
         lines.push(format!("{} {text}", paint(BOLD, format_args!("{:<9}", "limit"))));
     }
     lines.extend(summary.warnings.iter().map(|warning| format!("{}   {warning}", paint(CARE, "warning"))));

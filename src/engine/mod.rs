@@ -312,7 +312,8 @@ pub trait Engine: Send + Sync {
     /// Loads a `docker save` archive.
     async fn load_image(&self, archive: &Path) -> Result<(), EngineError>;
     /// Builds an image from a tar of a build context with a `Dockerfile` at its root; progress goes out line by line.
-    async fn build_image(&self, context: Vec<u8>, tag: &str, progress: mpsc::Sender<String>) -> Result<(), EngineError>;
+    async fn build_image(&self, context: Vec<u8>, tag: &str, progress: mpsc::Sender<String>)
+    -> Result<(), EngineError>;
 }
 
 /// How long an engine may take to answer a question that needs no work.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::error::ValueError;
-use super::nearest::nearest;
 use super::raw::{Raw, quoted};
 use super::settings::Setting;
+use crate::diagnose::nearest;
 
 /// Every capability, by number (include/uapi/linux/capability.h of Linux 6.18).
 const NAMES: [&str; 41] = [

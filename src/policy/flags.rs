@@ -158,8 +158,10 @@ impl Policy {
             SeccompChoice::Shipped(name) if name == "docker-default" && client == Client::Docker => {
                 Equivalent::note("no flag: docker applies the default profile it was built with")
             }
-            SeccompChoice::Shipped(name) => Equivalent::security(&format!("seccomp={name}.json"))
-                .but(&format!("write the file first: hotcell seccomp show {name} > {name}.json")),
+            SeccompChoice::Shipped(name) => Equivalent::security(&format!("seccomp={name}.json")).but(&format!(
+                "write the file first: hotcell seccomp show --format json --policy {} {name} > {name}.json",
+                self.name
+            )),
             SeccompChoice::File(path) => Equivalent::security(&format!("seccomp={}", path.display())),
         }
     }

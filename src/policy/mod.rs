@@ -11,7 +11,6 @@ mod flags;
 mod landlock;
 mod layer;
 mod lower;
-mod nearest;
 mod raw;
 mod settings;
 mod slot;
@@ -24,7 +23,6 @@ pub use exposure::Exposure;
 pub use flags::{Client, Equivalent};
 pub use landlock::Landlock;
 pub use layer::{Layer, Place};
-pub use nearest::nearest;
 pub use settings::{
     Apparmor, Memory, NetworkMode, OutputCaps, Pids, Runtime, SeccompChoice, Selinux, Timeout, Tmpfs, Toggle, User,
 };

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::error::ValueError;
-use super::nearest::nearest;
+use crate::diagnose::nearest;
 use crate::text::visible_str;
 
 /// `text` in backquotes, safe to print.

@@ -7,8 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::event::{
-    CellFacts, Denial, EventKind, Force, LayerState, Limit, LimitKind, Observation, Outcome, Refusal, RunEvent,
-    Sample,
+    CellFacts, Denial, EventKind, Force, LayerState, Limit, LimitKind, Observation, Outcome, Refusal, RunEvent, Sample,
 };
 use super::summary::Summary;
 use crate::policy::Bytes;

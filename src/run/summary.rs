@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::event::{
-    CellFacts, Denial, DenialId, EventKind, LimitKind, Outcome, RunEvent, Sample, Stream,
-};
+use super::event::{CellFacts, Denial, DenialId, EventKind, LimitKind, Outcome, RunEvent, Sample, Stream};
 use crate::policy::Bytes;
 
 /// Totals of one output stream.
@@ -112,7 +110,8 @@ impl Summary {
     fn take_sample(&mut self, sample: Sample) {
         let last = &mut self.last;
         last.memory = sample.memory.or(last.memory);
-        last.memory_peak = max_of([last.memory_peak, sample.memory_peak, sample.memory].map(|b| b.map(|b| b.0))).map(Bytes);
+        last.memory_peak =
+            max_of([last.memory_peak, sample.memory_peak, sample.memory].map(|b| b.map(|b| b.0))).map(Bytes);
         last.cpu = sample.cpu.or(last.cpu);
         last.throttled_periods = sample.throttled_periods.or(last.throttled_periods);
         last.throttled = sample.throttled.or(last.throttled);

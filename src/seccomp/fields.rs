@@ -2,7 +2,7 @@
 //! is told with its place.
 
 use super::json::{self, Member, Node, Place, Value};
-use super::names::nearest;
+use crate::diagnose::nearest;
 
 /// A mistake in a profile, and where it stands.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use libseccomp::{ScmpArch, ScmpSyscall};
 
 use super::arch::Arch;
+use crate::diagnose::nearest;
 
 /// The bit that marks an x32 call (`__X32_SYSCALL_BIT`, asm/unistd.h).
 const X32_BIT: i32 = 0x4000_0000;
@@ -115,36 +116,6 @@ pub(super) fn nearest_syscall(name: &str) -> Option<String> {
     let newer = NEWER.iter().map(|newer| newer.name.to_owned());
     let all: BTreeSet<String> = library.chain(newer).collect();
     nearest(name, all.iter().map(String::as_str)).map(str::to_owned)
-}
-
-/// The candidate that is fewest edits away from `word`: at most two, and fewer than half of it.
-pub(super) fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
-    candidates
-        .map(|candidate| (edits(word, candidate), candidate))
-        .filter(|(distance, _)| *distance <= 2 && distance * 2 < word.chars().count())
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// How many insertions, removals, replacements and swaps of neighbours lie between two words.
-fn edits(from: &str, to: &str) -> usize {
-    let from: Vec<char> = from.chars().collect();
-    let to: Vec<char> = to.chars().collect();
-    let mut rows: Vec<Vec<usize>> = vec![(0..=to.len()).collect()];
-    for i in 1..=from.len() {
-        let mut row = vec![i];
-        for j in 1..=to.len() {
-            let replaced = rows[i - 1][j - 1] + usize::from(from[i - 1] != to[j - 1]);
-            let mut best = replaced.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            let swapped = i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1];
-            if swapped {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
-    }
-    rows[from.len()][to.len()]
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use super::owner::Owner;
 use super::reaper::{Reaper, Remains};
 use super::{native, shimmed};
 use crate::engine::{Attached, CellName, Engine, EngineError};
-use crate::plan::{self, CellPlan, CellPlace, Kernel};
+use crate::plan::{self, CellPlace, CellPlan, Kernel};
 use crate::run::{CellFacts, Enforcement, EventKind, LayerState, Outcome, RunEvent, SpecimenFacts};
 use crate::specimen::Specimen;
 
@@ -166,12 +166,10 @@ impl Cell {
     pub async fn make(site: Site, plan: CellPlan, specimen: &Specimen) -> Result<Self, StartError> {
         let name = CellName(format!("hotcell-{}", random_hex().map_err(StartError::io("drawing a random name"))?));
         let owner = site.owner.to_string();
-        let dir = CellDir::create(&site.run_dir, &name, &owner).map_err(StartError::io("making the cell's directory"))?;
-        let remains = Remains {
-            endpoint: site.engine.endpoint().clone(),
-            cell: name.clone(),
-            directory: dir.root().to_owned(),
-        };
+        let dir =
+            CellDir::create(&site.run_dir, &name, &owner).map_err(StartError::io("making the cell's directory"))?;
+        let remains =
+            Remains { endpoint: site.engine.endpoint().clone(), cell: name.clone(), directory: dir.root().to_owned() };
         let reaper = Reaper::post(&remains).map_err(StartError::io("starting the cell's reaper"))?;
         let place = CellPlace { name: &name, owner: &owner, cell_dir: dir.cell(), sandbox: dir.sandbox() };
         let spec = plan.spec(&place, Some(plan::argv(specimen)));
@@ -236,8 +234,12 @@ impl Cell {
             )),
         }
         drop(dir);
-        run.tell(EventKind::Exit { outcome: ended.outcome.clone(), duration: ended.duration, warnings: ended.warnings })
-            .await;
+        run.tell(EventKind::Exit {
+            outcome: ended.outcome.clone(),
+            duration: ended.duration,
+            warnings: ended.warnings,
+        })
+        .await;
         ended.outcome
     }
 

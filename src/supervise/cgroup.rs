@@ -121,7 +121,9 @@ impl Cgroup {
                 let period = self.file("cpu", "cpu.cfs_period_us").map(fs::read_to_string).transpose()?;
                 let period = period.and_then(|text| text.trim().parse().ok()).unwrap_or(100_000);
                 // A quota of -1 does not parse as unsigned: no limit.
-                self.tightest("cpu", "cpu.cfs_quota_us", "", |text| Some(millicores(text.trim().parse().ok()?, period)))?
+                self.tightest("cpu", "cpu.cfs_quota_us", "", |text| {
+                    Some(millicores(text.trim().parse().ok()?, period))
+                })?
             }
         };
         Ok(tightest.map(|limit| Millicores(u32::try_from(limit).unwrap_or(u32::MAX))))
@@ -312,13 +314,19 @@ fn keyed(text: &str, key: &str) -> Option<u64> {
 fn parse_io(text: &str, version: CgroupVersion) -> (Option<u64>, Option<u64>) {
     let sum = |figures: Vec<u64>| (!text.is_empty()).then(|| figures.into_iter().sum());
     let v1 = |word: &str| {
-        sum(text.lines().filter_map(|line| {
-            let mut fields = line.split(' ').skip(1);
-            (fields.next()? == word).then(|| fields.next()?.parse().ok())?
-        }).collect())
+        sum(text
+            .lines()
+            .filter_map(|line| {
+                let mut fields = line.split(' ').skip(1);
+                (fields.next()? == word).then(|| fields.next()?.parse().ok())?
+            })
+            .collect())
     };
     let v2 = |key: &str| {
-        sum(text.split_whitespace().filter_map(|field| field.strip_prefix(key)?.strip_prefix('=')?.parse().ok()).collect())
+        sum(text
+            .split_whitespace()
+            .filter_map(|field| field.strip_prefix(key)?.strip_prefix('=')?.parse().ok())
+            .collect())
     };
     match version {
         CgroupVersion::V1 => (v1("Read"), v1("Write")),

@@ -162,9 +162,8 @@ pub fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 pub fn landlock_abi() -> Option<i32> {
     const VERSION: libc::c_ulong = 1;
     // SAFETY: with this flag the attribute must be NULL and is not read.
-    let abi = unsafe {
-        libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<libc::c_void>(), 0_usize, VERSION)
-    };
+    let abi =
+        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<libc::c_void>(), 0_usize, VERSION) };
     i32::try_from(abi).ok().filter(|abi| *abi > 0)
 }
 

@@ -33,7 +33,9 @@ pub enum LinkError {
     #[error("the shim broke its protocol: {0}")]
     Protocol(&'static str),
     /// The launch does not fit a packet.
-    #[error("the launch takes {size} bytes, more than the {MAX_PACKET} that fit a packet: shorten the environment or the filter")]
+    #[error(
+        "the launch takes {size} bytes, more than the {MAX_PACKET} that fit a packet: shorten the environment or the filter"
+    )]
     TooLarge {
         /// Its size in bytes.
         size: usize,

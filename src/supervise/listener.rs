@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, eventfd, EventfdFlags, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use tokio::sync::mpsc;
 
 use super::clock::Clock;
@@ -116,10 +116,7 @@ impl Worker {
     }
 
     fn wait(&self, timeout: Option<Duration>) -> io::Result<Wake> {
-        let timeout = timeout.map(|time| rustix::event::Timespec {
-            tv_sec: 0,
-            tv_nsec: time.subsec_nanos().into(),
-        });
+        let timeout = timeout.map(|time| rustix::event::Timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() });
         let mut fds = [
             PollFd::from_borrowed_fd(self.notify.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(self.stop.as_fd(), PollFlags::IN),
@@ -178,9 +175,10 @@ impl Worker {
 
     fn decode(&mut self, notification: &Notification) -> Call {
         let data = &notification.data;
-        let name = self.names.entry((data.arch, data.nr)).or_insert_with(|| {
-            syscall_name(data.arch, data.nr).unwrap_or_else(|| format!("syscall_{}", data.nr))
-        });
+        let name = self
+            .names
+            .entry((data.arch, data.nr))
+            .or_insert_with(|| syscall_name(data.arch, data.nr).unwrap_or_else(|| format!("syscall_{}", data.nr)));
         let raw = RawCall { arch: data.arch, nr: data.nr, args: data.args };
         decode(name, &raw, &mut ProcessMemory::of(notification.tid))
     }
@@ -195,9 +193,8 @@ impl Worker {
     /// Tells what changed, as far as the channel has room; the rest waits.
     fn tell(&mut self) {
         let (clock, events) = (&self.clock, &self.events);
-        self.denials.flush(|denial| {
-            events.try_send(RunEvent { at: clock.now(), kind: EventKind::Denial(denial) }).is_ok()
-        });
+        self.denials
+            .flush(|denial| events.try_send(RunEvent { at: clock.now(), kind: EventKind::Denial(denial) }).is_ok());
     }
 }
 

@@ -84,7 +84,10 @@ impl Keeper {
 fn unfinished_tail(bytes: &[u8]) -> usize {
     let start = bytes.len().saturating_sub(3);
     (start..bytes.len())
-        .find(|&at| std::str::from_utf8(&bytes[at..]).is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none()))
+        .find(|&at| {
+            std::str::from_utf8(&bytes[at..])
+                .is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
+        })
         .map_or(0, |at| bytes.len() - at)
 }
 

@@ -114,7 +114,7 @@ pub enum ReapError {
     Engine(#[from] EngineError),
 }
 
-/// Reads a reaper's arguments back; `None` where they are not what [`Reaper::post`] gives.
+/// Reads a reaper's arguments back; `None` where they are not what posting one gives.
 pub fn parse_arguments(arguments: &[String]) -> Option<Remains> {
     let [kind, address, cell, directory] = arguments else { return None };
     let kind = [EngineKind::Docker, EngineKind::Podman].into_iter().find(|known| known.name() == kind)?;

@@ -17,7 +17,7 @@ use super::output::{Outbox, drain, pipe};
 use super::sampler::{INTERVAL, Sampler};
 use super::verify::{self, Reading};
 use crate::plan;
-use crate::run::{EventKind, Limit, LimitKind, LayerState, Outcome, Stream};
+use crate::run::{EventKind, LayerState, Limit, LimitKind, Outcome, Stream};
 
 /// How long the specimen's process may take to put its layers on.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -68,8 +68,8 @@ pub async fn run(cell: &Cell, run: &Run<'_>, link: Link, stdin: Stdin) -> Result
     let cgroup = Cgroup::of(pid);
     run.tell(cell.facts(plan::facts(run.specimen), layers(cell, pid, cgroup.as_ref().ok()))).await;
 
-    let drains = [(stdout, Stream::Stdout, caps.stdout), (stderr, Stream::Stderr, caps.stderr)]
-        .map(|(pipe, stream, cap)| {
+    let drains =
+        [(stdout, Stream::Stdout, caps.stdout), (stderr, Stream::Stderr, caps.stderr)].map(|(pipe, stream, cap)| {
             tokio::spawn(drain(pipe, Outbox::new(stream, cap, run.clock.clone(), run.events.clone())))
         });
     let sampler = cgroup.ok().map(|cgroup| Sampler::new(cgroup.meters(), cell.plan.nproc()));
@@ -151,7 +151,9 @@ impl Watch<'_> {
         if let Some(listener) = self.listener.take() {
             match tokio::task::spawn_blocking(|| listener.finish()).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => warnings.push(format!("the listener ended early, later refusals are not listed: {error}")),
+                Ok(Err(error)) => {
+                    warnings.push(format!("the listener ended early, later refusals are not listed: {error}"));
+                }
                 Err(error) => warnings.push(format!("the listener was lost: {error}")),
             }
         }

@@ -259,9 +259,9 @@ fn rootfs(policy: &Policy, reading: &Reading) -> Verdict {
 
 /// Whether files can be kept on it: not the kernel's own views, nor what masks a file of theirs.
 fn is_storage(mount: &Mount) -> bool {
-    let kernel_view = ["/proc", "/sys", "/dev"].iter().any(|view| {
-        mount.point.strip_prefix(view).is_some_and(|below| below.is_empty() || below.starts_with('/'))
-    });
+    let kernel_view = ["/proc", "/sys", "/dev"]
+        .iter()
+        .any(|view| mount.point.strip_prefix(view).is_some_and(|below| below.is_empty() || below.starts_with('/')));
     !kernel_view || mount.point == "/dev/shm"
 }
 
@@ -317,7 +317,8 @@ fn no_swap_on_host() -> bool {
 
 fn caps(policy: &Policy, reading: &Reading) -> Verdict {
     let sets = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"];
-    let Some(held) = sets.map(|name| reading.status.capabilities(name)).into_iter().try_fold(0, |all, set| Some(all | set?))
+    let Some(held) =
+        sets.map(|name| reading.status.capabilities(name)).into_iter().try_fold(0, |all, set| Some(all | set?))
     else {
         return unverified("the kernel does not tell");
     };

@@ -72,9 +72,9 @@ impl Drop for Dockerd {
         let _ = self.process.wait();
         // A daemon that was killed leaves mounts, and its containers' supervisors.
         let word = self.directory.path().to_string_lossy().into_owned();
-        for pid in super::processes(|path| fs::read(path.join("cmdline")).is_ok_and(|line| {
-            String::from_utf8_lossy(&line).contains(&word)
-        })) {
+        for pid in super::processes(|path| {
+            fs::read(path.join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(&word))
+        }) {
             let _ = kill_process(rustix::process::Pid::from_raw(pid).unwrap(), Signal::KILL);
         }
         for mount in super::mounts_below(self.directory.path()) {

@@ -52,9 +52,8 @@ fn serve(client: &UnixStream, engine: &UnixStream, change: fn(&mut Value)) -> io
             change(&mut asked);
             body = serde_json::to_vec(&asked)?;
         }
-        let others = head.lines().filter(|line| !is_length(line) && !line.is_empty());
-        let head: String = others.map(|line| format!("{line}\r\n")).collect();
-        write!(to_engine, "{head}Content-Length: {}\r\n\r\n", body.len())?;
+        let others: Vec<&str> = head.lines().filter(|line| !is_length(line) && !line.is_empty()).collect();
+        write!(to_engine, "{}\r\nContent-Length: {}\r\n\r\n", others.join("\r\n"), body.len())?;
         to_engine.write_all(&body)?;
     }
     engine.shutdown(Shutdown::Write)

@@ -21,7 +21,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// No run in these tests takes longer, however slow the machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Makes each test twice: `docker::NAME` and `podman::NAME`.
 macro_rules! on_both_engines {
@@ -346,16 +346,18 @@ pub fn processes(wanted: impl Fn(&Path) -> bool) -> Vec<i32> {
 pub fn processes_of(uid: u32) -> Vec<i32> {
     processes(|path| {
         let status = fs::read_to_string(path.join("status")).unwrap_or_default();
-        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("").trim().to_owned();
+        let field =
+            |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("").trim().to_owned();
         field("Uid:").split_whitespace().next() == Some(&uid.to_string()) && !field("State:").starts_with('Z')
     })
 }
 
-/// Where something is mounted at or below a directory, deepest first: proc_pid_mountinfo(5).
+/// Where something is mounted at or below a directory, deepest first: `proc_pid_mountinfo(5)`.
 pub fn mounts_below(directory: &Path) -> Vec<String> {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let points = table.lines().filter_map(|line| line.split(' ').nth(4));
-    let mut mounts: Vec<_> = points.filter(|point| Path::new(point).starts_with(directory)).map(str::to_owned).collect();
+    let mut mounts: Vec<_> =
+        points.filter(|point| Path::new(point).starts_with(directory)).map(str::to_owned).collect();
     mounts.reverse();
     mounts
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # build.sh [HOTCELL]: the images the tests use, in the engines that scripts/engines.sh
-# has started; HOTCELL is the program (default target/release/hotcell).
+# has started; HOTCELL is the program (default target/debug/hotcell).
 #
 #   code-sandbox    what `hotcell image build` makes
 #   hotcell-probe   code-sandbox with busybox (as sh too) and a setuid-root program
@@ -8,8 +8,10 @@
 #
 # An engine that has all three is left alone; HOTCELL_TEST_REBUILD=1 makes them again.
 set -euo pipefail
-cd "$(dirname "$0")"
-hotcell=$(realpath "${1:-../../target/release/hotcell}")
+here=$(dirname "$(realpath "$0")")
+# Before the change of folder: it may be named from the caller's.
+hotcell=$(realpath "${1:-$here/../../target/debug/hotcell}")
+cd "$here"
 images=(code-sandbox hotcell-probe hotcell-empty)
 
 work=$(mktemp -d)

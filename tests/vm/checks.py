@@ -5,6 +5,7 @@ held. SCOPE is `full`, or `short` for an engine whose like was tried in full els
 What a specimen prints and the options that hold it are told in fixtures/.
 """
 
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -104,12 +105,14 @@ def listener():
 
 def pair(layer, specimen, *common, met=None):
     """A specimen that the layer alone stops, and that gets through without it."""
-    on = hotcell(specimen, *common)
+    with concurrent.futures.ThreadPoolExecutor() as at_once:
+        on = at_once.submit(hotcell, specimen, *common)
+        off = at_once.submit(hotcell, specimen, *common, "--without", layer).result()
+        on = on.result()
     held = not reached(on) and force(on, layer) is True
     check(f"{layer} on: the specimen is stopped", held, last_line(on))
     if met:
         check(f"{layer} on: the event is told", met in on["met"], on["met"])
-    off = hotcell(specimen, *common, "--without", layer)
     check(f"{layer} off: it gets through", reached(off), f"{last_line(off)}; {detail(off, layer)}")
 
 

@@ -143,8 +143,8 @@ fn conclusion(report: &Report) -> String {
     } else if report.engines.is_empty() {
         format!("{BAD}Nothing can run:{BAD:#} no engine answers.")
     } else if with_image.is_empty() {
-        let missing = image::missing(&report.image);
-        format!("{CARE}Nearly ready:{CARE:#} {}.", fill(&missing, 14, 0))
+        let missing = image::missing(&report.image) + ".";
+        format!("{CARE}Nearly ready:{CARE:#} {}", fill(&missing, 14, 0))
     } else {
         format!("{GOOD}Ready:{GOOD:#} `hotcell run FILE` runs specimens with {}.", with_image.join(" and "))
     }
@@ -225,13 +225,13 @@ mod tests {
             "  network       yes",
             "  memory        yes   without a limit on swap: the engine's host does not",
             "  cpu           no    the engine's host has no CFS quota",
-            "  apparmor      yes",
+            "  apparmor      no    only root may put an AppArmor profile on a cell, and the",
             "  selinux       no    SELinux is not enabled in the engine",
             "  landlock      no    Landlock is not enabled in this kernel",
             "  userns        yes",
             "  runtime       no    podman's API takes no runtime; it uses crun",
             "  crun (default)  yes   yes",
-            "  runsc           no    no            podman's API takes no runtime; it uses crun",
+            "  runsc           no    no            podman's API takes no runtime; it uses",
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line:?} is missing:\n{text}");
         }

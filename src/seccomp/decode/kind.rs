@@ -131,13 +131,7 @@ pub const fn field(name: &'static str, width: Width, kind: Kind) -> Field {
 
 impl Layout {
     /// Where each field lies, as (field, offset, size), and behind it the size of the whole.
-    pub fn places(
-        &self,
-        narrow: bool,
-    ) -> (
-        impl Iterator<Item = (&'static Field, usize, usize)> + use<>,
-        usize,
-    ) {
+    pub fn places(&self, narrow: bool) -> (impl Iterator<Item = (&'static Field, usize, usize)> + use<>, usize) {
         let place = move |end: &mut usize, field: &'static Field| {
             let size = field.width.bytes(narrow);
             let offset = end.next_multiple_of(size);
@@ -147,9 +141,7 @@ impl Layout {
         let places = self.0.iter().scan(0, place);
         let (end, align) = places
             .clone()
-            .fold((1, 1), |(_, align): (usize, usize), (_, offset, size)| {
-                (offset + size, align.max(size))
-            });
+            .fold((1, 1), |(_, align): (usize, usize), (_, offset, size)| (offset + size, align.max(size)));
         (places, end.next_multiple_of(align))
     }
 }

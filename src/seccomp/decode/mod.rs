@@ -1,7 +1,7 @@
 //! What a reviewer sees of a refused call: its arguments by type.
 //!
 //! `connect(3, {AF_INET, 93.184.216.34:443}, 16)` instead of six registers. Each call
-//! is one row of [`Kind`](kind::Kind)s in `calls/`, each set of constants one table in
+//! is one row of `Kind`s in `calls/`, each set of constants one table in
 //! `names/`; `write.rs` brings both together with the caller's memory. Nothing here makes a
 //! system call: the caller lends a [`Memory`].
 //!
@@ -80,8 +80,5 @@ pub fn decode(name: &str, raw: &RawCall, memory: &mut dyn Memory) -> Call {
         [Kind::Socketcall] => decoder.socketcall(raw.args[0], raw.args[1]),
         kinds => decoder.arguments(kinds, &raw.args),
     };
-    Call {
-        name: crate::text::visible_str(name),
-        args,
-    }
+    Call { name: crate::text::visible_str(name), args }
 }

@@ -7,11 +7,7 @@ use crate::text;
 
 /// Appends `bytes` in quotes, and `...` where they are only the start of a string.
 pub fn quote(out: &mut String, bytes: &[u8], cut: bool) {
-    let whole = if cut {
-        text::whole_characters(bytes)
-    } else {
-        bytes.len()
-    };
+    let whole = if cut { text::whole_characters(bytes) } else { bytes.len() };
     out.push('"');
     for (index, part) in bytes[..whole].split(|byte| *byte == b'"').enumerate() {
         out.push_str(if index == 0 { "" } else { "\\\"" });
@@ -71,13 +67,9 @@ pub fn write_ioctl(out: &mut String, request: u32) {
     if files::IOCTLS.has(value) {
         return files::IOCTLS.write(out, value);
     }
-    let direction =
-        ["0", "_IOC_WRITE", "_IOC_READ", "_IOC_READ|_IOC_WRITE"][(request >> 30) as usize];
+    let direction = ["0", "_IOC_WRITE", "_IOC_READ", "_IOC_READ|_IOC_WRITE"][(request >> 30) as usize];
     let (kind, number, size) = (request >> 8 & 0xff, request & 0xff, request >> 16 & 0x3fff);
-    put(
-        out,
-        format_args!("_IOC({direction}, {kind:#x}, {number:#x}, {size})"),
-    );
+    put(out, format_args!("_IOC({direction}, {kind:#x}, {number:#x}, {size})"));
 }
 
 /// The low half of a register: all that the kernel looks at in an `int`.
@@ -88,11 +80,7 @@ pub fn low(value: u64) -> u32 {
 /// An unsigned number of at most eight bytes in this machine's order.
 pub fn number(bytes: &[u8]) -> u64 {
     let mut wide = [0; 8];
-    let first = if cfg!(target_endian = "big") {
-        8 - bytes.len()
-    } else {
-        0
-    };
+    let first = if cfg!(target_endian = "big") { 8 - bytes.len() } else { 0 };
     wide[first..first + bytes.len()].copy_from_slice(bytes);
     u64::from_ne_bytes(wide)
 }

@@ -4,8 +4,7 @@ use super::calls;
 use super::kind::{Kind, Layout, Operations};
 use super::names::network;
 use super::plain::{
-    low, number, put, quote, write_device, write_file_mode, write_ioctl, write_mode, write_named,
-    write_protocol,
+    low, number, put, quote, write_device, write_file_mode, write_ioctl, write_mode, write_named, write_protocol,
 };
 use super::read::Reader;
 use super::{Memory, sockaddr};
@@ -35,10 +34,7 @@ pub struct Decoder<'m> {
 impl<'m> Decoder<'m> {
     /// A decoder of a caller with this memory; `narrow` if its pointers have 32 bits.
     pub fn new(memory: &'m mut dyn Memory, narrow: bool) -> Self {
-        Self {
-            memory: Reader(memory),
-            narrow,
-        }
+        Self { memory: Reader(memory), narrow }
     }
 
     /// One string a kind; what the call ignores in this case is left out.
@@ -68,9 +64,7 @@ impl<'m> Decoder<'m> {
         network::SOCKETCALLS.write(&mut name, low(command).into());
         let mut buffer = [0; 6 * 8];
         let size = if self.narrow { 4 } else { 8 };
-        let count = self
-            .memory
-            .fill(self.address(address), &mut buffer[..6 * size]);
+        let count = self.memory.fill(self.address(address), &mut buffer[..6 * size]);
         let mut values = [0; 6];
         for (value, bytes) in values.iter_mut().zip(buffer[..count].chunks_exact(size)) {
             *value = number(bytes);
@@ -132,11 +126,7 @@ impl<'m> Decoder<'m> {
 
     /// A `long` or pointer as the caller's architecture sees it.
     fn address(&self, value: u64) -> u64 {
-        if self.narrow {
-            low(value).into()
-        } else {
-            value
-        }
+        if self.narrow { low(value).into() } else { value }
     }
 
     fn write_pointer(&self, out: &mut String, value: u64) {
@@ -195,11 +185,7 @@ impl<'m> Decoder<'m> {
     fn write_option(&mut self, out: &mut String, value: u64, length: u32) {
         let mut buffer = [0; 4];
         if length != 4 {
-            return self.write_data(
-                out,
-                value,
-                length.cast_signed().max(0).cast_unsigned().into(),
-            );
+            return self.write_data(out, value, length.cast_signed().max(0).cast_unsigned().into());
         }
         if let Some(bytes) = self.read(out, value, &mut buffer) {
             put(out, format_args!("[{}]", low(number(bytes)).cast_signed()));
@@ -210,19 +196,12 @@ impl<'m> Decoder<'m> {
     fn pointers<'b>(&self, bytes: &'b [u8]) -> (impl Iterator<Item = u64> + use<'b>, bool) {
         let size = if self.narrow { 4 } else { 8 };
         let all = move || bytes.chunks_exact(size).map(number);
-        (
-            all().take_while(|pointer| *pointer != 0),
-            all().any(|pointer| pointer == 0),
-        )
+        (all().take_while(|pointer| *pointer != 0), all().any(|pointer| pointer == 0))
     }
 
     fn write_argv(&mut self, out: &mut String, value: u64) {
         let mut buffer = [0; (MAX_ARGV + 1) * 8];
-        let length = if self.narrow {
-            buffer.len() / 2
-        } else {
-            buffer.len()
-        };
+        let length = if self.narrow { buffer.len() / 2 } else { buffer.len() };
         let Some(bytes) = self.read(out, value, &mut buffer[..length]) else {
             return;
         };
@@ -237,11 +216,7 @@ impl<'m> Decoder<'m> {
 
     fn write_envp(&mut self, out: &mut String, value: u64) {
         let mut buffer = [0; (MAX_ENVP + 1) * 8];
-        let length = if self.narrow {
-            buffer.len() / 2
-        } else {
-            buffer.len()
-        };
+        let length = if self.narrow { buffer.len() / 2 } else { buffer.len() };
         let Some(bytes) = self.read(out, value, &mut buffer[..length]) else {
             return;
         };
@@ -252,9 +227,7 @@ impl<'m> Decoder<'m> {
     }
 
     fn write_sockaddr(&mut self, out: &mut String, value: u64, length: u32) {
-        let length = usize::try_from(length)
-            .unwrap_or(usize::MAX)
-            .min(sockaddr::MAX_LENGTH);
+        let length = usize::try_from(length).unwrap_or(usize::MAX).min(sockaddr::MAX_LENGTH);
         if length == 0 {
             return self.write_pointer(out, value);
         }
@@ -265,14 +238,7 @@ impl<'m> Decoder<'m> {
     }
 
     /// A structure (`count` is none) or an array, of which at most `size` bytes are filled.
-    fn write_array(
-        &mut self,
-        out: &mut String,
-        layout: &Layout,
-        value: u64,
-        count: Option<usize>,
-        size: usize,
-    ) {
+    fn write_array(&mut self, out: &mut String, layout: &Layout, value: u64, count: Option<usize>, size: usize) {
         let (_, stride) = layout.places(self.narrow);
         let shown = count.unwrap_or(1).min(MAX_ARRAY);
         let length = (stride * shown).min(size).min(MAX_STRUCT);
@@ -341,9 +307,6 @@ fn is_ignored(kind: Kind, values: &[u64]) -> bool {
 }
 
 fn rest_of(operations: &Operations, command: u32) -> Option<&'static [Kind]> {
-    let found = operations
-        .arguments
-        .iter()
-        .find(|(known, _)| *known == command);
+    let found = operations.arguments.iter().find(|(known, _)| *known == command);
     found.map(|(_, kinds)| *kinds)
 }

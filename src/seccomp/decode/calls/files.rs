@@ -1,15 +1,14 @@
 //! Files, directories, descriptors, mounts.
 
 use super::super::kind::Kind::{
-    self, Array, Data, Device, FileMode, Flags, Hex, Id, Int, IoctlRequest, Long, LongFlags, Mode,
-    ModeIfCreating, Named, Operation, Pointer, Size, SizedStruct, Str, Struct, Uint,
+    self, Array, Data, Device, FileMode, Flags, Hex, Id, Int, IoctlRequest, Long, LongFlags, Mode, ModeIfCreating,
+    Named, Operation, Pointer, Size, SizedStruct, Str, Struct, Uint,
 };
 use super::super::kind::{Operations, Row};
 use super::super::names::files::{
-    ACCESS, ACCESS_AT, AT, AT_FDCWD, CLOSE_RANGE, EPOLL, EPOLL_CREATE, EVENTFD, FALLOCATE,
-    FANOTIFY_INIT, FANOTIFY_MARK, FCNTL, FD_FLAGS, FLOCK, FSCONFIG, FSMOUNT, FSOPEN, FSPICK,
-    INOTIFY, INOTIFY_MASK, MOUNT, MOUNT_ATTR, MOVE_MOUNT, OPEN, OPEN_TREE, QUOTA, RENAME, SEALS,
-    SPLICE, STATX, SWAP, UMOUNT, UNLINK, WHENCE, XATTR,
+    ACCESS, ACCESS_AT, AT, AT_FDCWD, CLOSE_RANGE, EPOLL, EPOLL_CREATE, EVENTFD, FALLOCATE, FANOTIFY_INIT,
+    FANOTIFY_MARK, FCNTL, FD_FLAGS, FLOCK, FSCONFIG, FSMOUNT, FSOPEN, FSPICK, INOTIFY, INOTIFY_MASK, MOUNT, MOUNT_ATTR,
+    MOVE_MOUNT, OPEN, OPEN_TREE, QUOTA, RENAME, SEALS, SPLICE, STATX, SWAP, UMOUNT, UNLINK, WHENCE, XATTR,
 };
 use super::super::names::process::SIGNALS;
 use super::layouts::{self, EPOLL_EVENT, FILE_HANDLE, IOVEC, IOVEC_DATA, OPEN_HOW, OWNER, TIME};
@@ -60,14 +59,8 @@ pub const ROWS: &[Row] = &[
     ("openat", &[DIR, Str, Flags(&OPEN), ModeIfCreating(2)]),
     ("openat2", &[DIR, Str, SizedStruct(&OPEN_HOW, 3), Size]),
     ("creat", &[Str, Mode]),
-    (
-        "name_to_handle_at",
-        &[DIR, Str, Pointer, Pointer, Flags(&AT)],
-    ),
-    (
-        "open_by_handle_at",
-        &[Int, Struct(&FILE_HANDLE), Flags(&OPEN)],
-    ),
+    ("name_to_handle_at", &[DIR, Str, Pointer, Pointer, Flags(&AT)]),
+    ("open_by_handle_at", &[Int, Struct(&FILE_HANDLE), Flags(&OPEN)]),
     // Looking
     ("access", &[Str, Flags(&ACCESS)]),
     ("faccessat", &[DIR, Str, Flags(&ACCESS)]),
@@ -150,10 +143,7 @@ pub const ROWS: &[Row] = &[
     ("lseek", &[Int, Long, Flags(&WHENCE)]),
     ("sendfile", &[Int, Int, Pointer, Size]),
     ("copy_file_range", &[Int, Pointer, Int, Pointer, Size, Hex]),
-    (
-        "splice",
-        &[Int, Pointer, Int, Pointer, Size, Flags(&SPLICE)],
-    ),
+    ("splice", &[Int, Pointer, Int, Pointer, Size, Flags(&SPLICE)]),
     ("tee", &[Int, Int, Size, Flags(&SPLICE)]),
     ("vmsplice", &[Int, DATA_VECTOR, Size, Flags(&SPLICE)]),
     ("fsync", &[Int]),
@@ -175,16 +165,10 @@ pub const ROWS: &[Row] = &[
     ("poll", &[Pointer, Uint, Int]),
     ("ppoll", &[Pointer, Uint, Struct(&TIME), Pointer, Size]),
     ("select", &[Int, Pointer, Pointer, Pointer, Struct(&TIME)]),
-    (
-        "pselect6",
-        &[Int, Pointer, Pointer, Pointer, Struct(&TIME), Pointer],
-    ),
+    ("pselect6", &[Int, Pointer, Pointer, Pointer, Struct(&TIME), Pointer]),
     ("epoll_create", &[Int]),
     ("epoll_create1", &[Flags(&EPOLL_CREATE)]),
-    (
-        "epoll_ctl",
-        &[Int, Flags(&EPOLL), Int, Struct(&EPOLL_EVENT)],
-    ),
+    ("epoll_ctl", &[Int, Flags(&EPOLL), Int, Struct(&EPOLL_EVENT)]),
     ("epoll_wait", &[Int, Pointer, Int, Int]),
     ("epoll_pwait", &[Int, Pointer, Int, Int, Pointer, Size]),
     ("epoll_pwait2", &[Int, Pointer, Int, Pointer, Pointer, Size]),
@@ -195,10 +179,7 @@ pub const ROWS: &[Row] = &[
     ("inotify_add_watch", &[Int, Str, Flags(&INOTIFY_MASK)]),
     ("inotify_rm_watch", &[Int, Int]),
     ("fanotify_init", &[Flags(&FANOTIFY_INIT), Flags(&OPEN)]),
-    (
-        "fanotify_mark",
-        &[Int, Flags(&FANOTIFY_MARK), Hex, DIR, Str],
-    ),
+    ("fanotify_mark", &[Int, Flags(&FANOTIFY_MARK), Hex, DIR, Str]),
     // Mounts
     ("mount", &[Str, Str, Str, LongFlags(&MOUNT), Str]),
     ("umount", &[Str]),
@@ -210,16 +191,7 @@ pub const ROWS: &[Row] = &[
     ("fsmount", &[Int, Flags(&FSMOUNT), Flags(&MOUNT_ATTR)]),
     ("move_mount", &[DIR, Str, DIR, Str, Flags(&MOVE_MOUNT)]),
     ("open_tree", &[DIR, Str, Flags(&OPEN_TREE)]),
-    (
-        "mount_setattr",
-        &[
-            DIR,
-            Str,
-            Flags(&AT),
-            SizedStruct(&layouts::MOUNT_ATTR, 4),
-            Size,
-        ],
-    ),
+    ("mount_setattr", &[DIR, Str, Flags(&AT), SizedStruct(&layouts::MOUNT_ATTR, 4), Size]),
     ("swapon", &[Str, Flags(&SWAP)]),
     ("swapoff", &[Str]),
     ("quotactl", &[Flags(&QUOTA), Str, Id, Pointer]),

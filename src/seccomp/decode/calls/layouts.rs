@@ -1,8 +1,8 @@
 //! Structures that arguments point to.
 
 use super::super::kind::Kind::{
-    Array, Data, Flags, Hex, Int, Limit, Long, LongFlags, ModeIfCreating, Named, Omitted, Pointer,
-    Size, Sockaddr, Str, Uint,
+    Array, Data, Flags, Hex, Int, Limit, Long, LongFlags, ModeIfCreating, Named, Omitted, Pointer, Size, Sockaddr, Str,
+    Uint,
 };
 use super::super::kind::Width::{W16, W32, W64, Word};
 use super::super::kind::{Field, Layout, field};
@@ -34,14 +34,7 @@ const MSG_CONTROL: Field = field("control", Word, Pointer);
 const MSG_CONTROLLEN: Field = field("controllen", Word, Size);
 
 /// `struct msghdr` (sendmsg(2)).
-pub static MSGHDR: Layout = Layout(&[
-    MSG_NAME,
-    MSG_NAMELEN,
-    MSG_IOV,
-    MSG_IOVLEN,
-    MSG_CONTROL,
-    MSG_CONTROLLEN,
-]);
+pub static MSGHDR: Layout = Layout(&[MSG_NAME, MSG_NAMELEN, MSG_IOV, MSG_IOVLEN, MSG_CONTROL, MSG_CONTROLLEN]);
 
 /// `struct mmsghdr` (sendmmsg(2)): a `msghdr` with its flags and padding, then a length.
 pub static MMSGHDR: Layout = Layout(&[
@@ -86,20 +79,15 @@ pub static MOUNT_ATTR: Layout = Layout(&[
 ]);
 
 /// The start of `struct file_handle` (`open_by_handle_at(2)`).
-pub static FILE_HANDLE: Layout = Layout(&[
-    field("bytes", W32, Uint),
-    field("type", W32, Int),
-    field("handle", W64, Hex),
-]);
+pub static FILE_HANDLE: Layout =
+    Layout(&[field("bytes", W32, Uint), field("type", W32, Int), field("handle", W64, Hex)]);
 
 /// `struct sock_fprog` (seccomp(2)).
 pub static FILTER: Layout = Layout(&[field("len", W16, Uint), field("filter", Word, Pointer)]);
 
 /// `struct __user_cap_header_struct` (capset(2)).
-pub static CAP_HEADER: Layout = Layout(&[
-    field("version", W32, Flags(&kernel::CAPABILITY_VERSIONS)),
-    field("pid", W32, Int),
-]);
+pub static CAP_HEADER: Layout =
+    Layout(&[field("version", W32, Flags(&kernel::CAPABILITY_VERSIONS)), field("pid", W32, Int)]);
 
 /// `struct __user_cap_data_struct`, both halves of version 3.
 pub static CAP_DATA: Layout = Layout(&[
@@ -154,16 +142,12 @@ pub static LANDLOCK_RULESET: Layout = Layout(&[
 ]);
 
 /// `struct landlock_path_beneath_attr` (`landlock_add_rule(2)`).
-pub static LANDLOCK_PATH: Layout = Layout(&[
-    field("allowed", W64, LongFlags(&kernel::LANDLOCK_FS)),
-    field("parent_fd", W32, Int),
-]);
+pub static LANDLOCK_PATH: Layout =
+    Layout(&[field("allowed", W64, LongFlags(&kernel::LANDLOCK_FS)), field("parent_fd", W32, Int)]);
 
 /// `struct landlock_net_port_attr` (`landlock_add_rule(2)`).
-pub static LANDLOCK_PORT: Layout = Layout(&[
-    field("allowed", W64, LongFlags(&kernel::LANDLOCK_NET)),
-    field("port", W64, Size),
-]);
+pub static LANDLOCK_PORT: Layout =
+    Layout(&[field("allowed", W64, LongFlags(&kernel::LANDLOCK_NET)), field("port", W64, Size)]);
 
 /// `struct sched_param` (`sched_setscheduler(2)`).
 pub static SCHED_PARAM: Layout = Layout(&[field("priority", W32, Int)]);
@@ -186,9 +170,5 @@ pub static FLOCK: Layout = Layout(&[
 ]);
 
 /// A received message: what it holds is yet to come.
-pub static MSGHDR_IN: Layout = Layout(&[
-    field("", Word, Omitted),
-    MSG_NAMELEN,
-    field("data", Word, Array(&IOVEC, 3)),
-    MSG_IOVLEN,
-]);
+pub static MSGHDR_IN: Layout =
+    Layout(&[field("", Word, Omitted), MSG_NAMELEN, field("data", Word, Array(&IOVEC, 3)), MSG_IOVLEN]);

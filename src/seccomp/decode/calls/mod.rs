@@ -19,16 +19,9 @@ pub use network::socketcall;
 use super::kind::{Kind, Row};
 use super::{ARCH_I386, RawCall};
 
-const GROUPS: [&[Row]; 5] = [
-    files::ROWS,
-    kernel::ROWS,
-    memory::ROWS,
-    network::ROWS,
-    process::ROWS,
-];
+const GROUPS: [&[Row]; 5] = [files::ROWS, kernel::ROWS, memory::ROWS, network::ROWS, process::ROWS];
 
-static INDEX: LazyLock<HashMap<&str, &[Kind]>> =
-    LazyLock::new(|| GROUPS.into_iter().flatten().copied().collect());
+static INDEX: LazyLock<HashMap<&str, &[Kind]>> = LazyLock::new(|| GROUPS.into_iter().flatten().copied().collect());
 
 /// The kinds of the arguments of the call with this name.
 pub fn kinds(name: &str, raw: &RawCall) -> &'static [Kind] {
@@ -37,11 +30,7 @@ pub fn kinds(name: &str, raw: &RawCall) -> &'static [Kind] {
         return &[Kind::Pointer];
     }
     let bare = || name.strip_suffix("32").or_else(|| name.strip_suffix("64"));
-    INDEX
-        .get(name)
-        .or_else(|| INDEX.get(bare()?))
-        .copied()
-        .unwrap_or(&[Kind::Hex; 6])
+    INDEX.get(name).or_else(|| INDEX.get(bare()?)).copied().unwrap_or(&[Kind::Hex; 6])
 }
 
 /// Every call that has a row.
@@ -90,15 +79,10 @@ mod tests {
         fn check_layout(layout: &'static super::super::kind::Layout, what: &str) {
             assert!(layout.0.len() <= MAX_FIELDS, "{what}");
             assert!(layout.places(false).1 <= MAX_STRUCT, "{what}");
-            layout
-                .0
-                .iter()
-                .for_each(|field| check(field.kind, layout.0.len(), what));
+            layout.0.iter().for_each(|field| check(field.kind, layout.0.len(), what));
         }
         for (name, kinds) in GROUPS.into_iter().flatten() {
-            kinds
-                .iter()
-                .for_each(|kind| check(*kind, kinds.len(), name));
+            kinds.iter().for_each(|kind| check(*kind, kinds.len(), name));
         }
     }
 }

@@ -1,20 +1,17 @@
 //! Processes: starting, tracing, signalling, identities, limits, scheduling, time.
 
 use super::super::kind::Kind::{
-    self, Argv, Envp, Flags, Hex, Id, Int, Long, LongFlags, Named, Operation, Pointer, Size,
-    SizedStruct, Str, Struct, Uint,
+    self, Argv, Envp, Flags, Hex, Id, Int, Long, LongFlags, Named, Operation, Pointer, Size, SizedStruct, Str, Struct,
+    Uint,
 };
 use super::super::kind::{Operations, Row};
 use super::super::names::files::{AT, AT_FDCWD};
 use super::super::names::kernel::CAPABILITIES;
 use super::super::names::process::{
-    ARCH_PRCTL, CAP_AMBIENT, CLOCKS, CLONE, FUTEX, ITIMER, PERSONALITY, PIDFD, PRCTL, PRIORITY,
-    PTRACE, PTRACE_OPTIONS, RANDOM, RLIMIT, RUSAGE, SCHED, SECCOMP_MODE, SIGNALS, SIGPROCMASK,
-    TIMER, UNSHARE, WAIT, WAIT_ID,
+    ARCH_PRCTL, CAP_AMBIENT, CLOCKS, CLONE, FUTEX, ITIMER, PERSONALITY, PIDFD, PRCTL, PRIORITY, PTRACE, PTRACE_OPTIONS,
+    RANDOM, RLIMIT, RUSAGE, SCHED, SECCOMP_MODE, SIGNALS, SIGPROCMASK, TIMER, UNSHARE, WAIT, WAIT_ID,
 };
-use super::layouts::{
-    self, CAP_DATA, CAP_HEADER, CLONE_ARGS, FILTER, RLIMIT64, SCHED_PARAM, TIME, TIME64,
-};
+use super::layouts::{self, CAP_DATA, CAP_HEADER, CLONE_ARGS, FILTER, RLIMIT64, SCHED_PARAM, TIME, TIME64};
 
 const SIGNAL: Kind = Named(SIGNALS);
 const CLOCK: Kind = Named(CLOCKS);
@@ -29,31 +26,13 @@ static PROCESS_CONTROL: Operations = Operations {
         (libc::PR_SET_NAME.cast_unsigned(), &[Str]),
         (libc::PR_GET_NAME.cast_unsigned(), &[Pointer]),
         (libc::PR_GET_SECCOMP.cast_unsigned(), &[]),
-        (
-            libc::PR_SET_SECCOMP.cast_unsigned(),
-            &[Flags(&SECCOMP_MODE), Struct(&FILTER)],
-        ),
-        (
-            libc::PR_CAPBSET_READ.cast_unsigned(),
-            &[Flags(&CAPABILITIES)],
-        ),
-        (
-            libc::PR_CAPBSET_DROP.cast_unsigned(),
-            &[Flags(&CAPABILITIES)],
-        ),
+        (libc::PR_SET_SECCOMP.cast_unsigned(), &[Flags(&SECCOMP_MODE), Struct(&FILTER)]),
+        (libc::PR_CAPBSET_READ.cast_unsigned(), &[Flags(&CAPABILITIES)]),
+        (libc::PR_CAPBSET_DROP.cast_unsigned(), &[Flags(&CAPABILITIES)]),
         (libc::PR_SET_CHILD_SUBREAPER.cast_unsigned(), &[Size]),
-        (
-            libc::PR_SET_NO_NEW_PRIVS.cast_unsigned(),
-            &[Size, Size, Size, Size],
-        ),
-        (
-            libc::PR_GET_NO_NEW_PRIVS.cast_unsigned(),
-            &[Size, Size, Size, Size],
-        ),
-        (
-            libc::PR_CAP_AMBIENT.cast_unsigned(),
-            &[Flags(&CAP_AMBIENT), Flags(&CAPABILITIES), Size, Size],
-        ),
+        (libc::PR_SET_NO_NEW_PRIVS.cast_unsigned(), &[Size, Size, Size, Size]),
+        (libc::PR_GET_NO_NEW_PRIVS.cast_unsigned(), &[Size, Size, Size, Size]),
+        (libc::PR_CAP_AMBIENT.cast_unsigned(), &[Flags(&CAP_AMBIENT), Flags(&CAPABILITIES), Size, Size]),
     ],
 };
 
@@ -81,10 +60,7 @@ pub const ROWS: &[Row] = &[
     ("exit_group", &[Int]),
     ("wait4", &[Int, Pointer, Flags(&WAIT), Pointer]),
     ("waitpid", &[Int, Pointer, Flags(&WAIT)]),
-    (
-        "waitid",
-        &[Flags(&WAIT_ID), Int, Pointer, Flags(&WAIT), Pointer],
-    ),
+    ("waitid", &[Flags(&WAIT_ID), Int, Pointer, Flags(&WAIT), Pointer]),
     // Namespaces and personality
     ("unshare", &[LongFlags(&UNSHARE)]),
     ("setns", &[Int, Flags(&UNSHARE)]),
@@ -104,10 +80,7 @@ pub const ROWS: &[Row] = &[
     ("rt_tgsigqueueinfo", &[Int, Int, SIGNAL, Pointer]),
     // Own signals
     ("rt_sigaction", &[SIGNAL, Pointer, Pointer, Size]),
-    (
-        "rt_sigprocmask",
-        &[Flags(&SIGPROCMASK), Pointer, Pointer, Size],
-    ),
+    ("rt_sigprocmask", &[Flags(&SIGPROCMASK), Pointer, Pointer, Size]),
     ("rt_sigpending", &[Pointer, Size]),
     ("rt_sigsuspend", &[Pointer, Size]),
     ("rt_sigtimedwait", &[Pointer, Pointer, Struct(&TIME), Size]),
@@ -148,10 +121,7 @@ pub const ROWS: &[Row] = &[
     ("getrlimit", &[Flags(&RLIMIT), Pointer]),
     ("ugetrlimit", &[Flags(&RLIMIT), Pointer]),
     ("setrlimit", &[Flags(&RLIMIT), Struct(&layouts::RLIMIT)]),
-    (
-        "prlimit64",
-        &[Int, Flags(&RLIMIT), Struct(&RLIMIT64), Pointer],
-    ),
+    ("prlimit64", &[Int, Flags(&RLIMIT), Struct(&RLIMIT64), Pointer]),
     ("getrusage", &[Named(RUSAGE), Pointer]),
     ("getpriority", &[Flags(&PRIORITY), Int]),
     ("setpriority", &[Flags(&PRIORITY), Int, Int]),
@@ -161,10 +131,7 @@ pub const ROWS: &[Row] = &[
     ("sched_getaffinity", &[Int, Size, Pointer]),
     ("sched_setaffinity", &[Int, Size, Pointer]),
     ("sched_getscheduler", &[Int]),
-    (
-        "sched_setscheduler",
-        &[Int, Flags(&SCHED), Struct(&SCHED_PARAM)],
-    ),
+    ("sched_setscheduler", &[Int, Flags(&SCHED), Struct(&SCHED_PARAM)]),
     ("sched_getparam", &[Int, Pointer]),
     ("sched_setparam", &[Int, Struct(&SCHED_PARAM)]),
     ("sched_getattr", &[Int, Pointer, Uint, Hex]),
@@ -174,10 +141,7 @@ pub const ROWS: &[Row] = &[
     ("sched_rr_get_interval", &[Int, Pointer]),
     ("getcpu", &[Pointer, Pointer, Pointer]),
     // Threads
-    (
-        "futex",
-        &[Pointer, Flags(&FUTEX), Uint, Pointer, Pointer, Uint],
-    ),
+    ("futex", &[Pointer, Flags(&FUTEX), Uint, Pointer, Pointer, Uint]),
     ("futex_waitv", &[Pointer, Uint, Hex, Pointer, CLOCK]),
     ("futex_wake", &[Pointer, Hex, Int, Hex]),
     ("futex_wait", &[Pointer, Hex, Hex, Hex, Pointer, CLOCK]),
@@ -201,14 +165,8 @@ pub const ROWS: &[Row] = &[
     ("clock_settime", &[CLOCK, Struct(&TIME)]),
     ("clock_settime64", &[CLOCK, Struct(&TIME64)]),
     ("clock_adjtime", &[CLOCK, Pointer]),
-    (
-        "clock_nanosleep",
-        &[CLOCK, Flags(&TIMER), Struct(&TIME), Pointer],
-    ),
-    (
-        "clock_nanosleep_time64",
-        &[CLOCK, Flags(&TIMER), Struct(&TIME64), Pointer],
-    ),
+    ("clock_nanosleep", &[CLOCK, Flags(&TIMER), Struct(&TIME), Pointer]),
+    ("clock_nanosleep_time64", &[CLOCK, Flags(&TIMER), Struct(&TIME64), Pointer]),
     ("nanosleep", &[Struct(&TIME), Pointer]),
     ("getitimer", &[Flags(&ITIMER), Pointer]),
     ("setitimer", &[Flags(&ITIMER), Pointer, Pointer]),

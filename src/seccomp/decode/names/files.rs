@@ -6,11 +6,7 @@ use super::{Name, Names, ints, names};
 pub const AT_FDCWD: &[(i32, &str)] = ints![AT_FDCWD];
 
 /// `O_LARGEFILE` of the kernel: libc's is 0 where files are large anyway.
-const O_LARGEFILE: u64 = if cfg!(any(target_arch = "aarch64", target_arch = "arm")) {
-    0o400_000
-} else {
-    0o100_000
-};
+const O_LARGEFILE: u64 = if cfg!(any(target_arch = "aarch64", target_arch = "arm")) { 0o400_000 } else { 0o100_000 };
 
 /// open(2).
 pub const OPEN: Names = Names::mixed(
@@ -59,9 +55,7 @@ pub const STATX: Names = Names::flags(names![
 ]);
 
 /// inode(7).
-pub const FILE_TYPES: Names = Names::choice(names![
-    S_IFREG, S_IFDIR, S_IFLNK, S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK
-]);
+pub const FILE_TYPES: Names = Names::choice(names![S_IFREG, S_IFDIR, S_IFLNK, S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK]);
 
 /// lseek(2).
 pub const WHENCE: Names = Names::choice(names![SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA, SEEK_HOLE]);
@@ -97,8 +91,7 @@ pub const SEALS: Names = Names::flags(
 );
 
 /// `close_range(2)`.
-pub const CLOSE_RANGE: Names =
-    Names::flags(names![; CLOSE_RANGE_UNSHARE = 2, CLOSE_RANGE_CLOEXEC = 4]);
+pub const CLOSE_RANGE: Names = Names::flags(names![; CLOSE_RANGE_UNSHARE = 2, CLOSE_RANGE_CLOEXEC = 4]);
 
 /// `memfd_create(2)`.
 pub const MEMFD: Names = Names::flags(names![
@@ -148,13 +141,7 @@ pub const INOTIFY_MASK: Names = Names::flags(names![
 pub const FANOTIFY_INIT: Names = Names::mixed(
     0xc,
     names![FAN_CLASS_NOTIF, FAN_CLASS_CONTENT, FAN_CLASS_PRE_CONTENT],
-    names![
-        FAN_CLOEXEC,
-        FAN_NONBLOCK,
-        FAN_UNLIMITED_QUEUE,
-        FAN_UNLIMITED_MARKS,
-        FAN_REPORT_FID
-    ],
+    names![FAN_CLOEXEC, FAN_NONBLOCK, FAN_UNLIMITED_QUEUE, FAN_UNLIMITED_MARKS, FAN_REPORT_FID],
 );
 
 /// `fanotify_mark(2)`.
@@ -215,15 +202,12 @@ pub const MOVE_MOUNT: Names = Names::flags(names![;
 ]);
 
 /// `open_tree(2)` (linux/mount.h).
-pub const OPEN_TREE: Names = Names::flags(
-    names![AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, AT_NO_AUTOMOUNT, O_CLOEXEC;
-        OPEN_TREE_CLONE = 1, AT_RECURSIVE = 0x8000,
-    ],
-);
+pub const OPEN_TREE: Names = Names::flags(names![AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, AT_NO_AUTOMOUNT, O_CLOEXEC;
+    OPEN_TREE_CLONE = 1, AT_RECURSIVE = 0x8000,
+]);
 
 /// swapon(2): flags above a priority.
-pub const SWAP: Names =
-    Names::flags(names![; SWAP_FLAG_PREFER = 0x8000, SWAP_FLAG_DISCARD = 0x1_0000]);
+pub const SWAP: Names = Names::flags(names![; SWAP_FLAG_PREFER = 0x8000, SWAP_FLAG_DISCARD = 0x1_0000]);
 
 /// quotactl(2): a command above the type of quota.
 pub const QUOTA: Names = Names::mixed(
@@ -237,13 +221,7 @@ pub const QUOTA: Names = Names::mixed(
 );
 
 /// mmap(2) and mprotect(2).
-pub const PROT: Names = Names::flags(names![
-    PROT_READ,
-    PROT_WRITE,
-    PROT_EXEC,
-    PROT_GROWSDOWN,
-    PROT_GROWSUP
-]);
+pub const PROT: Names = Names::flags(names![PROT_READ, PROT_WRITE, PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP]);
 
 /// mmap(2).
 pub const MAP: Names = Names::mixed(
@@ -281,12 +259,7 @@ pub const MADVICE: Names = Names::choice(names![
 ]);
 
 /// splice(2).
-pub const SPLICE: Names = Names::flags(names![
-    SPLICE_F_MOVE,
-    SPLICE_F_NONBLOCK,
-    SPLICE_F_MORE,
-    SPLICE_F_GIFT
-]);
+pub const SPLICE: Names = Names::flags(names![SPLICE_F_MOVE, SPLICE_F_NONBLOCK, SPLICE_F_MORE, SPLICE_F_GIFT]);
 
 const REQUESTS: &[Name] = names![
     TCGETS, TCSETS, TCSETSW, TCSETSF, TIOCEXCL, TIOCNXCL, TIOCSCTTY, TIOCGPGRP, TIOCSPGRP, TIOCSTI, TIOCGWINSZ,

@@ -131,8 +131,7 @@ pub const LANDLOCK_CREATE: Names =
     Names::flags(names![; LANDLOCK_CREATE_RULESET_VERSION = 1, LANDLOCK_CREATE_RULESET_ERRATA = 2]);
 
 /// `landlock_add_rule(2)`.
-pub const LANDLOCK_RULES: Names =
-    Names::choice(names![; LANDLOCK_RULE_PATH_BENEATH = 1, LANDLOCK_RULE_NET_PORT = 2]);
+pub const LANDLOCK_RULES: Names = Names::choice(names![; LANDLOCK_RULE_PATH_BENEATH = 1, LANDLOCK_RULE_NET_PORT = 2]);
 
 /// Access to files that a ruleset handles (linux/landlock.h).
 pub const LANDLOCK_FS: Names = Names::flags(names![;
@@ -160,9 +159,8 @@ pub const MODULE_DELETE: Names = Names::flags(names![O_NONBLOCK, O_TRUNC]);
 pub const KEXEC: Names = Names::flags(names![; KEXEC_ON_CRASH = 1, KEXEC_PRESERVE_CONTEXT = 2]);
 
 /// `kexec_file_load(2)`.
-pub const KEXEC_FILE: Names = Names::flags(
-    names![; KEXEC_FILE_UNLOAD = 1, KEXEC_FILE_ON_CRASH = 2, KEXEC_FILE_NO_INITRAMFS = 4],
-);
+pub const KEXEC_FILE: Names =
+    Names::flags(names![; KEXEC_FILE_UNLOAD = 1, KEXEC_FILE_ON_CRASH = 2, KEXEC_FILE_NO_INITRAMFS = 4]);
 
 /// reboot(2) (linux/reboot.h).
 pub const REBOOT: Names = Names::choice(names![;

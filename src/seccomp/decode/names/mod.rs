@@ -34,29 +34,17 @@ pub struct Names {
 impl Names {
     /// The whole value is one of these.
     pub const fn choice(choices: &'static [Name]) -> Self {
-        Self {
-            mask: u64::MAX,
-            choices,
-            flags: &[],
-        }
+        Self { mask: u64::MAX, choices, flags: &[] }
     }
 
     /// The value is a set of these.
     pub const fn flags(flags: &'static [Name]) -> Self {
-        Self {
-            mask: 0,
-            choices: &[],
-            flags,
-        }
+        Self { mask: 0, choices: &[], flags }
     }
 
     /// The bits of `mask` are one of `choices`, the others a set of `flags`.
     pub const fn mixed(mask: u64, choices: &'static [Name], flags: &'static [Name]) -> Self {
-        Self {
-            mask,
-            choices,
-            flags,
-        }
+        Self { mask, choices, flags }
     }
 
     /// Whether the value has a name as a choice.
@@ -69,11 +57,7 @@ impl Names {
         let start = out.len();
         let choice = value & self.mask;
         let mut rest = value & !self.mask;
-        if let Some((_, name)) = self
-            .choices
-            .iter()
-            .find(|(known, _)| *known == choice && self.mask != 0)
-        {
+        if let Some((_, name)) = self.choices.iter().find(|(known, _)| *known == choice && self.mask != 0) {
             out.push_str(name);
         } else {
             // A choice without a name: shown with what has none among the flags.

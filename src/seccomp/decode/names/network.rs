@@ -51,14 +51,7 @@ pub const NETLINK_PROTOCOLS: Names = Names::choice(names![
 ]);
 
 /// packet(7) (`linux/if_ether.h`), in the machine's byte order.
-pub const ETHERTYPES: Names = Names::choice(names![
-    ETH_P_ALL,
-    ETH_P_IP,
-    ETH_P_IPV6,
-    ETH_P_ARP,
-    ETH_P_8021Q,
-    ETH_P_PAE
-]);
+pub const ETHERTYPES: Names = Names::choice(names![ETH_P_ALL, ETH_P_IP, ETH_P_IPV6, ETH_P_ARP, ETH_P_8021Q, ETH_P_PAE]);
 
 /// send(2) and recv(2).
 pub const MSG: Names = Names::flags(names![

@@ -4,9 +4,9 @@ use super::{Name, Names, ints, names};
 
 /// signal(7).
 pub const SIGNALS: &[(i32, &str)] = ints![
-    SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL, SIGUSR1, SIGSEGV,
-    SIGUSR2, SIGPIPE, SIGALRM, SIGTERM, SIGSTKFLT, SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN,
-    SIGTTOU, SIGURG, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGWINCH, SIGIO, SIGPWR, SIGSYS,
+    SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL, SIGUSR1, SIGSEGV, SIGUSR2, SIGPIPE,
+    SIGALRM, SIGTERM, SIGSTKFLT, SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGXCPU, SIGXFSZ,
+    SIGVTALRM, SIGPROF, SIGWINCH, SIGIO, SIGPWR, SIGSYS,
 ];
 
 /// sigprocmask(2).
@@ -21,11 +21,8 @@ const CLONE_FLAGS: &[Name] = names![
 ];
 
 /// clone(2): flags, and in the low byte the signal that tells the parent of the end.
-pub const CLONE: Names = Names::mixed(
-    0xff,
-    names![SIGCHLD, SIGHUP, SIGKILL, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM],
-    CLONE_FLAGS,
-);
+pub const CLONE: Names =
+    Names::mixed(0xff, names![SIGCHLD, SIGHUP, SIGKILL, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM], CLONE_FLAGS);
 
 /// clone3(2), where the signal has a field of its own.
 pub const CLONE3: Names = Names::flags(CLONE_FLAGS);
@@ -38,16 +35,8 @@ pub const UNSHARE: Names = Names::flags(names![
 ]);
 
 /// wait4(2) and waitid(2).
-pub const WAIT: Names = Names::flags(names![
-    WNOHANG,
-    WUNTRACED,
-    WEXITED,
-    WCONTINUED,
-    WNOWAIT,
-    __WNOTHREAD,
-    __WALL,
-    __WCLONE
-]);
+pub const WAIT: Names =
+    Names::flags(names![WNOHANG, WUNTRACED, WEXITED, WCONTINUED, WNOWAIT, __WNOTHREAD, __WALL, __WCLONE]);
 
 /// waitid(2).
 pub const WAIT_ID: Names = Names::choice(names![P_ALL, P_PID, P_PGID, P_PIDFD]);
@@ -61,14 +50,7 @@ pub const PRIORITY: Names = Names::choice(names![PRIO_PROCESS, PRIO_PGRP, PRIO_U
 /// `sched_setscheduler(2)`.
 pub const SCHED: Names = Names::mixed(
     0xfff_ffff,
-    names![
-        SCHED_OTHER,
-        SCHED_FIFO,
-        SCHED_RR,
-        SCHED_BATCH,
-        SCHED_IDLE,
-        SCHED_DEADLINE
-    ],
+    names![SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE, SCHED_DEADLINE],
     names![SCHED_RESET_ON_FORK],
 );
 
@@ -112,11 +94,7 @@ const PERSONALITY_FLAGS: &[Name] = &[
 ];
 
 /// personality(2): a domain, then flags.
-pub const PERSONALITY: Names = Names::mixed(
-    0xff,
-    names![; PER_LINUX = 0, PER_LINUX32 = 8],
-    PERSONALITY_FLAGS,
-);
+pub const PERSONALITY: Names = Names::mixed(0xff, names![; PER_LINUX = 0, PER_LINUX32 = 8], PERSONALITY_FLAGS);
 
 /// ptrace(2) (linux/ptrace.h; the register requests are those of x86 and arm).
 pub const PTRACE: Names = Names::choice(names![;
@@ -158,19 +136,11 @@ pub const PRCTL: Names = Names::choice(names![
 ]);
 
 /// `PR_SET_SECCOMP` of prctl(2).
-pub const SECCOMP_MODE: Names = Names::choice(names![
-    SECCOMP_MODE_DISABLED,
-    SECCOMP_MODE_STRICT,
-    SECCOMP_MODE_FILTER
-]);
+pub const SECCOMP_MODE: Names = Names::choice(names![SECCOMP_MODE_DISABLED, SECCOMP_MODE_STRICT, SECCOMP_MODE_FILTER]);
 
 /// `PR_CAP_AMBIENT` of prctl(2).
-pub const CAP_AMBIENT: Names = Names::choice(names![
-    PR_CAP_AMBIENT_IS_SET,
-    PR_CAP_AMBIENT_RAISE,
-    PR_CAP_AMBIENT_LOWER,
-    PR_CAP_AMBIENT_CLEAR_ALL,
-]);
+pub const CAP_AMBIENT: Names =
+    Names::choice(names![PR_CAP_AMBIENT_IS_SET, PR_CAP_AMBIENT_RAISE, PR_CAP_AMBIENT_LOWER, PR_CAP_AMBIENT_CLEAR_ALL,]);
 
 /// `arch_prctl(2)` (asm/prctl.h).
 pub const ARCH_PRCTL: Names = Names::choice(names![;

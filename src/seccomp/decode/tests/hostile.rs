@@ -10,14 +10,8 @@ use super::{Blocks, I386, P, Q, R, X86_64, raw, shown, words};
 #[test]
 fn pointers_to_nothing_say_so() {
     assert_eq!(shown("chdir", &[0], &[]), "chdir(NULL)");
-    assert_eq!(
-        shown("chdir", &[0xdead_beef], &[]),
-        "chdir(0xdeadbeef (unreadable))"
-    );
-    assert_eq!(
-        shown("connect", &[3, P, 16], &[]),
-        "connect(3, 0x1000 (unreadable), 16)"
-    );
+    assert_eq!(shown("chdir", &[0xdead_beef], &[]), "chdir(0xdeadbeef (unreadable))");
+    assert_eq!(shown("connect", &[3, P, 16], &[]), "connect(3, 0x1000 (unreadable), 16)");
     assert_eq!(
         shown("execve", &[P, Q, R], &[]),
         "execve(0x1000 (unreadable), 0x2000 (unreadable), 0x3000 (unreadable))"
@@ -53,30 +47,17 @@ fn the_usual_pointer_costs_one_read() {
 #[test]
 fn long_strings_and_giant_lengths_are_cut() {
     let long = vec![b'a'; 5000];
-    assert_eq!(
-        shown("chdir", &[P], &[(P, &long)]),
-        format!("chdir(\"{}\"...)", "a".repeat(256))
-    );
+    assert_eq!(shown("chdir", &[P], &[(P, &long)]), format!("chdir(\"{}\"...)", "a".repeat(256)));
     let accents = "é".repeat(200);
     let odd = format!("a{accents}");
-    assert_eq!(
-        shown("chdir", &[P], &[(P, odd.as_bytes())]),
-        format!("chdir(\"a{}\"...)", "é".repeat(127))
-    );
+    assert_eq!(shown("chdir", &[P], &[(P, odd.as_bytes())]), format!("chdir(\"a{}\"...)", "é".repeat(127)));
     assert_eq!(
         shown("write", &[1, P, u64::MAX], &[(P, &long)]),
         format!("write(1, \"{}\"..., {})", "a".repeat(128), u64::MAX)
     );
     let call = shown("connect", &[3, P, 0xffff_ffff], &[(P, &long)]);
-    assert!(
-        call.starts_with("connect(3, {0x6161, 0x6161") && call.len() < 300,
-        "{call}"
-    );
-    let call = shown(
-        "writev",
-        &[1, P, u64::MAX],
-        &[(P, &words(&[P, u64::MAX].repeat(50)))],
-    );
+    assert!(call.starts_with("connect(3, {0x6161, 0x6161") && call.len() < 300, "{call}");
+    let call = shown("writev", &[1, P, u64::MAX], &[(P, &words(&[P, u64::MAX].repeat(50)))]);
     assert!(call.ends_with(", ...], -1)") && call.len() < 4000, "{call}");
 }
 
@@ -91,17 +72,10 @@ fn a_message_that_points_to_itself_is_read_a_bounded_number_of_times() {
 #[test]
 fn hostile_bytes_in_a_path_are_marked() {
     assert_eq!(
-        shown(
-            "chdir",
-            &[P],
-            &[(P, b"\x1b]0;x\x07\xff\"\\\xe2\x80\xae\n\0")]
-        ),
+        shown("chdir", &[P], &[(P, b"\x1b]0;x\x07\xff\"\\\xe2\x80\xae\n\0")]),
         "chdir(\"\\x1b]0;x\\x07\\xff\\\"\\\\<U+202E>\\n\")"
     );
-    assert_eq!(
-        shown("a\x1b[2J", &[], &[]),
-        "a\\x1b[2J(0x0, 0x0, 0x0, 0x0, 0x0, 0x0)"
-    );
+    assert_eq!(shown("a\x1b[2J", &[], &[]), "a\\x1b[2J(0x0, 0x0, 0x0, 0x0, 0x0, 0x0)");
 }
 
 /// Memory that answers every address, with bytes derived from it, in short pieces.
@@ -113,10 +87,7 @@ struct Chaos {
 impl Memory for Chaos {
     fn read(&mut self, address: u64, buf: &mut [u8]) -> io::Result<usize> {
         self.reads += 1;
-        let Some(start) = usize::try_from(address)
-            .ok()
-            .and_then(|a| a.checked_rem(self.bytes.len()))
-        else {
+        let Some(start) = usize::try_from(address).ok().and_then(|a| a.checked_rem(self.bytes.len())) else {
             return Err(io::Error::from_raw_os_error(libc::EFAULT));
         };
         let part = &self.bytes[start..];
