@@ -16,7 +16,6 @@ use crate::policy::{Layer, NetworkMode, OutputCaps, Policy, User};
 use crate::run::{Enforcement, Observation, SpecimenFacts};
 use crate::seccomp::{Profile, Program};
 use crate::specimen::Specimen;
-use crate::text::visible;
 
 /// Where the cell sees the specimen.
 pub const SANDBOX: &str = "/sandbox";
@@ -263,7 +262,7 @@ pub fn argv(specimen: &Specimen) -> Vec<String> {
 /// What reports say of the specimen.
 pub fn facts(specimen: &Specimen) -> SpecimenFacts {
     SpecimenFacts {
-        name: visible(specimen.name.as_bytes()),
+        name: specimen.name.clone(),
         language: specimen.language.name.clone(),
         sha256: specimen.sha256.to_string(),
         size: crate::policy::Bytes(specimen.bytes.len() as u64),

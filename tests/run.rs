@@ -134,7 +134,7 @@ fn sha256(specimen: &Specimen) -> String {
 }
 
 fn events_come_in_order_on_one_clock(engine: Engine) {
-    let code = "import socket, time\nprint('one', flush=True)\ns = socket.socket()\n\
+    let code = "import socket, time\nprint('one', flush=True)\ntime.sleep(0.1)\ns = socket.socket()\n\
                 try:\n    s.connect(('10.0.0.1', 80))\nexcept OSError:\n    pass\n\
                 time.sleep(0.3)\nprint('two')\nimport sys; sys.exit(5)\n";
     let (told, events) = Hotcell::hardened(engine).events(&Specimen::python(code));

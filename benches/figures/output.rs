@@ -1,7 +1,7 @@
 //! A flood of output: a plain pipe, hotcell, Docker's own attach.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -78,7 +78,7 @@ fn into_cat(bytes: u64, writer: &mut Command) -> Result<Flood, Failure> {
     Flood::read(bytes, &succeeded(command, output)?.stderr)
 }
 
-fn attached(bench: &Bench, program: &PathBuf) -> Command {
+fn attached(bench: &Bench, program: &Path) -> Command {
     let mut command = Command::new("docker");
     command.args(["-H", &bench.docker, "run", "--rm", "--network", "none", "--log-driver", "none"]);
     command.arg("-v").arg(format!("{}:/flood:ro", program.display())).args([IMAGE, "/flood"]);
@@ -86,7 +86,7 @@ fn attached(bench: &Bench, program: &PathBuf) -> Command {
 }
 
 /// The flood, and hotcell's peak memory in KiB; an error where a byte was not counted or too many were kept.
-fn supervised(bench: &Bench, program: &PathBuf) -> Result<(Flood, u32), Failure> {
+fn supervised(bench: &Bench, program: &Path) -> Result<(Flood, u32), Failure> {
     let mut command = bench.hotcell();
     // The summary is small enough to wait in the pipe.
     let mut child = command.arg(program).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;

@@ -161,7 +161,6 @@ fn become_specimen(
         sys::dup_to(fd, wanted).map_err(at(Stage::Fork))?;
     }
     sys::new_session();
-    sys::prefer_for_oom_kill();
     sys::chdir(plan.cwd).map_err(at(Stage::Chdir))?;
     sys::unblock_signals().map_err(at(Stage::Fork))?;
 

@@ -53,19 +53,23 @@ fn run() -> Result<(), Errno> {
     let handshake = Handshake::new()?;
     let mut cell = Cell { socket, handshake, specimen: None };
     loop {
-        match sys::wait(socket, signals, cell.remaining_ms())? {
-            sys::Event::Child => cell.reap()?,
-            sys::Event::Timeout => cell.time_is_up()?,
-            sys::Event::Packet => {
-                let length = sys::receive(socket, &mut packet, &mut fds)?;
-                match packet[..length].split_first() {
-                    None => break, // the workbench is gone
-                    Some((&tag::LAUNCH, payload)) => cell.launch(payload, fds)?,
-                    Some((&tag::GO, _)) => cell.go(),
-                    Some((&tag::KILL, _)) => cell.kill(),
-                    Some(_) => return Err(libc::EPROTO),
-                }
+        // Each turn looks at everything, so that no flood of one kind keeps another waiting.
+        let ready = sys::wait(socket, signals, cell.remaining_ms())?;
+        if ready.child {
+            cell.reap()?;
+        }
+        if ready.packet {
+            let length = sys::receive(socket, &mut packet, &mut fds)?;
+            match packet[..length].split_first() {
+                None => break, // the workbench is gone
+                Some((&tag::LAUNCH, payload)) => cell.launch(payload, fds)?,
+                Some((&tag::GO, _)) => cell.go(),
+                Some((&tag::KILL, _)) => cell.kill(),
+                Some(_) => return Err(libc::EPROTO),
             }
+        }
+        if cell.remaining_ms() == Some(0) {
+            cell.time_is_up()?;
         }
     }
     sys::kill_all();
@@ -193,7 +197,7 @@ impl Cell {
             return sys::send(self.socket, &failed.encode(), &[]);
         }
         let (status, elapsed_us) = specimen.ended.unwrap_or((libc::SIGKILL, specimen.running_us()));
-        let exited = Exited { status, timed_out: specimen.timed_out, cpu_us: sys::children_cpu_us(), elapsed_us };
+        let exited = Exited { status, timed_out: specimen.timed_out, elapsed_us };
         sys::send(self.socket, &exited.encode(), &[])
     }
 }

@@ -105,33 +105,25 @@ pub struct Exited {
     pub status: i32,
     /// The deadline ended it.
     pub timed_out: bool,
-    /// User and system CPU time of every process the cell reaped, microseconds.
-    pub cpu_us: u64,
     /// From GO to the end, microseconds.
     pub elapsed_us: u64,
 }
 
 impl Exited {
     /// The packet, tag included.
-    pub fn encode(&self) -> [u8; 22] {
-        let mut packet = [0; 22];
+    pub fn encode(&self) -> [u8; 14] {
+        let mut packet = [0; 14];
         packet[0] = tag::EXITED;
         packet[1..5].copy_from_slice(&self.status.to_le_bytes());
         packet[5] = u8::from(self.timed_out);
-        packet[6..14].copy_from_slice(&self.cpu_us.to_le_bytes());
-        packet[14..22].copy_from_slice(&self.elapsed_us.to_le_bytes());
+        packet[6..14].copy_from_slice(&self.elapsed_us.to_le_bytes());
         packet
     }
 
     /// Reads a payload (the packet without its tag).
     pub fn decode(payload: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(payload);
-        Some(Self {
-            status: reader.u32()?.cast_signed(),
-            timed_out: reader.u8()? != 0,
-            cpu_us: reader.u64()?,
-            elapsed_us: reader.u64()?,
-        })
+        Some(Self { status: reader.u32()?.cast_signed(), timed_out: reader.u8()? != 0, elapsed_us: reader.u64()? })
     }
 }
 

@@ -148,31 +148,26 @@ pub fn receive(socket: Fd, packet: &mut [u8], fds: &mut [Fd]) -> Result<usize, E
     }
 }
 
-/// What [`wait`] saw first.
-pub enum Event {
-    Packet,
-    Child,
-    Timeout,
+/// What [`wait`] saw; neither where the time ran out.
+pub struct Ready {
+    pub packet: bool,
+    pub child: bool,
 }
 
-/// Waits for a packet, a dead child or the time. A dead child goes first, so
-/// that an end in time is never told as a missed deadline.
-pub fn wait(socket: Fd, signals: Fd, timeout_ms: Option<u64>) -> Result<Event, Errno> {
+/// Waits for a packet, a dead child or the time.
+pub fn wait(socket: Fd, signals: Fd, timeout_ms: Option<u64>) -> Result<Ready, Errno> {
     let watch = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
     let mut polled = [watch(signals), watch(socket)];
     let timeout = timeout_ms.map_or(-1, |ms| c_int::try_from(ms).unwrap_or(c_int::MAX));
     // SAFETY: the array and its length agree.
-    match unsafe { libc::poll(polled.as_mut_ptr(), 2, timeout) } {
-        0 => Ok(Event::Timeout),
-        ready if ready < 0 => Err(errno()),
-        _ if polled[0].revents != 0 => {
-            let mut info = [0_u8; size_of::<libc::signalfd_siginfo>()];
-            // SAFETY: the buffer holds one record; its content is not used.
-            unsafe { libc::read(signals, info.as_mut_ptr().cast(), info.len()) };
-            Ok(Event::Child)
-        }
-        _ => Ok(Event::Packet),
+    check(unsafe { libc::poll(polled.as_mut_ptr(), 2, timeout) })?;
+    let child = polled[0].revents != 0;
+    if child {
+        let mut info = [0_u8; size_of::<libc::signalfd_siginfo>()];
+        // SAFETY: the buffer holds one record; its content is not used.
+        unsafe { libc::read(signals, info.as_mut_ptr().cast(), info.len()) };
     }
+    Ok(Ready { packet: polled[1].revents != 0, child })
 }
 
 /// What [`reap`] found.
@@ -187,26 +182,24 @@ pub enum Reaped {
 
 /// Collects one dead child, without waiting.
 pub fn reap() -> Reaped {
-    let mut status = 0;
-    // SAFETY: `status` outlives the call.
-    match unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) } {
-        0 => Reaped::NoneYet,
-        pid if pid > 0 => Reaped::One(pid, status),
-        // ECHILD is the only error that this call can give.
-        _ => Reaped::NoneLeft,
+    loop {
+        let mut status = 0;
+        // SAFETY: `status` outlives the call.
+        match unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) } {
+            0 => return Reaped::NoneYet,
+            // A child that made the shim its tracer (PTRACE_TRACEME) and stopped: the shim traces nobody.
+            pid if pid > 0 && libc::WIFSTOPPED(status) => detach(pid, libc::WSTOPSIG(status)),
+            pid if pid > 0 => return Reaped::One(pid, status),
+            // ECHILD is the only error that this call can give.
+            _ => return Reaped::NoneLeft,
+        }
     }
 }
 
-/// CPU time of every child reaped so far, microseconds.
-pub fn children_cpu_us() -> u64 {
-    // SAFETY: getrusage fills the zeroed structure.
-    let usage = unsafe {
-        let mut usage: libc::rusage = zeroed();
-        libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage);
-        usage
-    };
-    let us = |time: libc::timeval| time.tv_sec.cast_unsigned() * 1_000_000 + time.tv_usec.cast_unsigned();
-    us(usage.ru_utime) + us(usage.ru_stime)
+/// Lets a traced child go on with the signal that stopped it.
+fn detach(pid: Pid, signal: c_int) {
+    // SAFETY: neither argument is used as a pointer by PTRACE_DETACH.
+    unsafe { libc::ptrace(libc::PTRACE_DETACH, pid, null_mut::<c_void>(), c_long::from(signal)) };
 }
 
 /// Monotonic time, microseconds.
@@ -290,19 +283,6 @@ pub fn set_rlimit(limit: Rlimit) -> Result<(), Errno> {
     .map(drop)
 }
 
-/// When the cell's memory runs out, the specimen goes before its supervisor.
-pub fn prefer_for_oom_kill() {
-    // SAFETY: path and text are constants with their lengths. Failure only
-    // leaves the kernel's own choice.
-    unsafe {
-        let fd = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
-        if fd >= 0 {
-            libc::write(fd, c"500".as_ptr().cast(), 3);
-            libc::close(fd);
-        }
-    }
-}
-
 /// A page shared with every process forked from here on.
 pub fn shared_page<T>() -> Result<&'static T, Errno> {
     // SAFETY: a fresh anonymous mapping is zeroed, page-aligned, at least as
@@ -326,8 +306,10 @@ pub fn pause_briefly() {
     unsafe { libc::nanosleep(&raw const time, null_mut()) };
 }
 
-/// Installs classic BPF with a user-notification listener, close-on-exec: seccomp(2).
+/// Installs classic BPF with a user-notification listener, close-on-exec: seccomp(2). Where the kernel can (5.19), a
+/// held call is interrupted by nothing but death, so that no signal handler hides an attempt.
 pub fn install_filter(filter: &[u8]) -> Result<Fd, Errno> {
+    const WAIT_KILLABLE: u64 = 1 << 5;
     #[repr(C)]
     struct Program {
         length: u16,
@@ -335,15 +317,16 @@ pub fn install_filter(filter: &[u8]) -> Result<Fd, Errno> {
     }
     let length = u16::try_from(filter.len() / 8).map_err(|_| libc::E2BIG)?;
     let program = Program { length, filter: filter.as_ptr().cast() };
-    // SAFETY: the kernel copies `length` instructions of 8 bytes, which `filter` holds.
-    check_long(unsafe {
-        libc::syscall(
-            libc::SYS_seccomp,
-            u64::from(libc::SECCOMP_SET_MODE_FILTER),
-            libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
-            &raw const program,
-        )
-    })
+    let install = |flags: u64| {
+        // SAFETY: the kernel copies `length` instructions of 8 bytes, which `filter` holds.
+        check_long(unsafe {
+            libc::syscall(libc::SYS_seccomp, u64::from(libc::SECCOMP_SET_MODE_FILTER), flags, &raw const program)
+        })
+    };
+    match install(libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | WAIT_KILLABLE) {
+        Err(libc::EINVAL) => install(libc::SECCOMP_FILTER_FLAG_NEW_LISTENER),
+        other => other,
+    }
 }
 
 unsafe extern "C" {

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,13 +16,16 @@ use crate::config::Config;
 use crate::engine::{Engine, EngineError};
 use crate::plan::{CellPlan, Request};
 use crate::policy::{Layer, Policy};
-use crate::run::{Outcome, RunEvent, Summary, event_json, summary_json, to_line, to_pretty};
+use crate::run::{EventKind, Outcome, RunEvent, Summary, event_json, summary_json, to_line, to_pretty};
 use crate::specimen::Specimen;
 use crate::supervise::{self, Cell, Owner, Site, Stdin};
 use crate::text::visible;
 
 /// Events that may wait for a slow reader before the specimen's output does.
 const EVENT_ROOM: usize = 4096;
+
+/// How long the sweep of what crashed runs left may outlast the run; the next one goes on with it.
+const SWEEP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Arguments of `hotcell run`.
 #[derive(Args, Debug)]
@@ -108,13 +112,12 @@ fn tell_failure(format: RunFormat, error: &CliError) {
     match format {
         RunFormat::Text => {}
         RunFormat::Json => {
-            let summary = Summary { outcome: Some((outcome, std::time::Duration::ZERO)), ..Summary::default() };
-            println!("{}", to_pretty(&summary_json(&summary)));
+            let summary = Summary { outcome: Some((outcome, Duration::ZERO)), ..Summary::default() };
+            text::print_line(&to_pretty(&summary_json(&summary)));
         }
         RunFormat::Jsonl => {
-            let kind =
-                crate::run::EventKind::Exit { outcome, duration: std::time::Duration::ZERO, warnings: Vec::new() };
-            println!("{}", to_line(&event_json(&RunEvent { at: std::time::Duration::ZERO, kind })));
+            let kind = EventKind::Exit { outcome, duration: Duration::ZERO, unseen: None, warnings: Vec::new() };
+            text::print_line(&to_line(&event_json(&RunEvent { at: Duration::ZERO, kind })));
         }
     }
 }
@@ -180,17 +183,24 @@ impl Prepared {
         if format == RunFormat::Text {
             text::before(&plan.request.policy, &self.specimen);
         }
-        // The sweep touches only what has no owner left, so it needs no order.
-        let (cell, swept) = tokio::join!(
-            Cell::make(site.clone(), plan, &self.specimen),
-            supervise::sweep(&*site.engine, &site.run_dir, &site.owner),
-        );
-        let cell = cell?;
-        text::swept(&swept);
+        // It touches only what has no owner left, and no run waits for it.
+        let sweeping = tokio::spawn({
+            let site = site.clone();
+            async move { supervise::sweep(&*site.engine, &site.run_dir, &site.owner).await }
+        });
+        let mut asked_to_stop = stop.clone();
+        let cell = tokio::select! {
+            made = Cell::make(site, plan, &self.specimen) => made?,
+            // What was made of it is the reaper's.
+            _ = asked_to_stop.wait_for(|stop| *stop) => return Ok(Outcome::Stopped.exit_status()),
+        };
         let (events, received) = mpsc::channel(EVENT_ROOM);
         let telling = tokio::task::spawn_blocking(move || tell(format, received));
         let outcome = cell.run(&self.specimen, self.stdin, events, stop).await;
         telling.await.map_err(|error| CliError::Io { doing: "telling of the run", source: error.into() })?;
+        if let Ok(Ok(swept)) = tokio::time::timeout(SWEEP_PATIENCE, sweeping).await {
+            text::swept(&swept);
+        }
         Ok(outcome.exit_status())
     }
 }

@@ -2,6 +2,7 @@
 //! error, and on standard error, in colour where it is a terminal, what the
 //! layers did and what it all came to.
 
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -10,10 +11,12 @@ use anstyle::Style;
 
 use super::CliError;
 use super::layout::{BAD, BOLD, CARE, DIM, GOOD, fill};
-use crate::engine::{CellName, EngineError};
 use crate::policy::Policy;
-use crate::run::{Denial, EventKind, Force, LayerState, LimitKind, Observation, Outcome, RunEvent, Stream, Summary};
+use crate::run::{
+    Denial, DenialId, EventKind, Force, LayerState, LimitKind, Observation, Outcome, RunEvent, Stream, Summary,
+};
 use crate::specimen::Specimen;
+use crate::supervise::Swept;
 use crate::text::VisibleStream;
 
 /// Where the summary's text begins, behind the names of its lines.
@@ -63,14 +66,12 @@ pub fn before(policy: &Policy, specimen: &Specimen) {
 }
 
 /// What a crashed hotcell had left.
-pub fn swept(result: &Result<Vec<CellName>, EngineError>) {
-    match result {
-        Ok(cells) => {
-            for cell in cells {
-                note(format_args!("{} removed {cell}, which a hotcell that is gone had left", paint(DIM, "swept:")));
-            }
-        }
-        Err(error) => note(format_args!("{} {error}", paint(CARE, "not swept:"))),
+pub fn swept(swept: &Swept) {
+    for cell in &swept.removed {
+        note(format_args!("{} removed {cell}, which a hotcell that is gone had left", paint(DIM, "swept:")));
+    }
+    for error in &swept.failed {
+        note(format_args!("{} {error}", paint(CARE, "not swept:")));
     }
 }
 
@@ -82,6 +83,7 @@ pub struct Teller {
     mid_line: bool,
     one_screen: bool,
     limits_told: Vec<LimitKind>,
+    denials_told: HashSet<DenialId>,
 }
 
 impl Teller {
@@ -93,6 +95,7 @@ impl Teller {
             mid_line: false,
             one_screen: io::stdout().is_terminal() && io::stderr().is_terminal(),
             limits_told: Vec::new(),
+            denials_told: HashSet::new(),
         }
     }
 
@@ -108,7 +111,7 @@ impl Teller {
                 }
             }
             EventKind::Output { stream, bytes } => self.output(*stream, bytes),
-            EventKind::Denial(denial) if denial.count == 1 || denial.first == event.at => {
+            EventKind::Denial(denial) if self.denials_told.insert(denial.id) => {
                 self.note(format_args!("{} {}", stamp(event.at), one_denial(denial)));
             }
             EventKind::Limit(limit) if !self.limits_told.contains(&limit.kind) => {
@@ -293,14 +296,14 @@ fn not_in_force(layers: &[LayerState]) -> Vec<String> {
 
 fn denials(summary: &Summary) -> Vec<String> {
     let name = paint(BOLD, format_args!("{:<9}", "denials"));
-    let cell = summary.cell.as_ref();
-    if let Some(Observation::NotObservable(reason)) = cell.map(|cell| &cell.denials) {
-        return vec![format!("{name} {}", paint(CARE, reason))];
-    }
-    if summary.denials.is_empty() {
-        return vec![format!("{name} none")];
-    }
-    let mut lines = vec![format!("{name} {} calls refused by seccomp", paint(BAD, summary.denied_calls()))];
+    let mut lines = match (summary.denials_incomplete(), summary.denied_calls()) {
+        (Some(reason), 0) => return vec![format!("{name} {}", paint(CARE, reason))],
+        (None, 0) => return vec![format!("{name} none")],
+        (Some(reason), seen) => {
+            vec![format!("{name} at least {} calls refused by seccomp: {reason}", paint(BAD, seen))]
+        }
+        (None, all) => vec![format!("{name} {} calls refused by seccomp", paint(BAD, all))],
+    };
     for denial in summary.denials.values().take(MOST_LISTED) {
         lines.push(format!("{:10}{:>7} × {}({})", "", denial.count, denial.syscall, denial.args.join(", ")));
     }

@@ -120,6 +120,11 @@ pub struct Limits {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct CellName(pub String);
 
+impl CellName {
+    /// What every cell's name begins with.
+    pub const PREFIX: &str = "hotcell-";
+}
+
 impl fmt::Display for CellName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -261,7 +261,7 @@ mod tests {
         assert!(Layer::ALL.into_iter().all(|layer| paranoid.is_on(layer)));
         assert_eq!(paranoid.memory.setting, Memory { limit: Bytes::mib(128), swap: Bytes(0) });
         assert!(!paranoid.tmpfs.setting.exec && paranoid.tmpfs.setting.size < hardened.tmpfs.setting.size);
-        assert!(paranoid.cpu.setting < hardened.cpu.setting && paranoid.pids.setting.0 < hardened.pids.setting.0);
+        assert!(paranoid.cpu.setting < hardened.cpu.setting && paranoid.pids.setting.0 <= hardened.pids.setting.0);
     }
 
     #[test]

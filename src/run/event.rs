@@ -51,6 +51,8 @@ pub enum EventKind {
         outcome: Outcome,
         /// How long the specimen ran; its last output and denials may have been read a little later.
         duration: Duration,
+        /// Why denials may be missing, where the source of them was lost.
+        unseen: Option<String>,
         /// What could not be cleaned up or was lost on the way; empty where nothing of the cell is left.
         warnings: Vec<String>,
     },
@@ -178,10 +180,8 @@ pub struct DenialId(pub u32);
 pub enum Refusal {
     /// The call failed with this errno.
     Errno(i32),
-    /// The process was killed.
+    /// The process was killed, or where the workbench may not do that, the cell.
     Kill,
-    /// The thread got SIGSYS.
-    Trap,
 }
 
 impl fmt::Display for Refusal {
@@ -192,7 +192,6 @@ impl fmt::Display for Refusal {
                 None => write!(f, "errno {number}"),
             },
             Self::Kill => f.write_str("killed"),
-            Self::Trap => f.write_str("SIGSYS"),
         }
     }
 }

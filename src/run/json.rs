@@ -45,8 +45,8 @@ pub fn summary_json(summary: &Summary) -> Value {
         "policy": cell.map(|cell| &cell.policy),
         "enforcement": cell.map(|cell| cell.enforcement.name()),
         "layers": cell.map_or_else(Vec::new, |cell| cell.layers.iter().map(layer).collect()),
-        "denials_observable": cell.map(|cell| matches!(cell.denials, Observation::Live)),
-        "denials_note": cell.and_then(|cell| not_observable(&cell.denials)),
+        "denials_observable": summary.denials_incomplete().is_none(),
+        "denials_note": summary.denials_incomplete(),
         "denials": summary.denials.values().map(denial).collect::<Vec<_>>(),
         "limits": summary.limits.iter().map(|total| limit(total.kind, total.count, total.first)).collect::<Vec<_>>(),
         "warnings": cell.iter().flat_map(|cell| &cell.warnings).chain(&summary.warnings).collect::<Vec<_>>(),
@@ -67,7 +67,9 @@ pub fn event_json(event: &RunEvent) -> Value {
         EventKind::Denial(refused) => ("denial", denial(refused)),
         EventKind::Resource(sample) => ("resource", resource(sample)),
         EventKind::Limit(Limit { kind, count }) => ("limit", limit(*kind, *count, event.at)),
-        EventKind::Exit { outcome, duration, warnings } => ("exit", exit(outcome, *duration, warnings)),
+        EventKind::Exit { outcome, duration, unseen, warnings } => {
+            ("exit", exit(outcome, *duration, unseen.as_deref(), warnings))
+        }
     };
     let mut line = json!({ "event": name, "at_ms": millis(event.at) });
     if let (Some(line), Some(body)) = (line.as_object_mut(), body.as_object_mut()) {
@@ -130,7 +132,7 @@ fn denial(denial: &Denial) -> Value {
         "layer": denial.layer.name(),
         "syscall": denial.syscall,
         "args": denial.args,
-        "errno": match denial.refusal { Refusal::Errno(_) => Some(denial.refusal.to_string()), _ => None },
+        "errno": match denial.refusal { Refusal::Errno(_) => Some(denial.refusal.to_string()), Refusal::Kill => None },
         "answer": denial.refusal.to_string(),
         "pid": denial.pid,
         "comm": denial.comm,
@@ -158,13 +160,14 @@ fn resource(sample: &Sample) -> Value {
     })
 }
 
-fn exit(outcome: &Outcome, duration: Duration, warnings: &[String]) -> Value {
+fn exit(outcome: &Outcome, duration: Duration, unseen: Option<&str>, warnings: &[String]) -> Value {
     json!({
         "outcome": outcome.to_string(),
         "duration_ms": millis(duration),
         "exit_status": outcome.exit_status(),
         "timed_out": matches!(outcome, Outcome::TimedOut),
         "signal": match outcome { Outcome::Signaled(signal) => Some(*signal), _ => None },
+        "denials_note": unseen,
         "warnings": warnings,
     })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::event::{CellFacts, Denial, DenialId, EventKind, LimitKind, Outcome, RunEvent, Sample, Stream};
+use super::event::{CellFacts, Denial, DenialId, EventKind, LimitKind, Observation, Outcome, RunEvent, Sample, Stream};
 use crate::policy::Bytes;
 
 /// Totals of one output stream.
@@ -50,6 +50,8 @@ pub struct Summary {
     pub last: Sample,
     /// How it ended, and how long it had run.
     pub outcome: Option<(Outcome, Duration)>,
+    /// Why denials may be missing, where the source of them was lost.
+    pub unseen: Option<String>,
     /// What could not be cleaned up or was lost on the way.
     pub warnings: Vec<String>,
 }
@@ -74,7 +76,8 @@ impl Summary {
                 Some(total) => total.count = limit.count,
                 None => self.limits.push(LimitTotal { kind: limit.kind, count: limit.count, first: event.at }),
             },
-            EventKind::Exit { outcome, duration, warnings } => {
+            EventKind::Exit { outcome, duration, unseen, warnings } => {
+                self.unseen.clone_from(unseen);
                 self.outcome = Some((outcome.clone(), *duration));
                 self.warnings.clone_from(warnings);
             }
@@ -99,6 +102,15 @@ impl Summary {
     /// Whether this limit was met.
     pub fn met(&self, kind: LimitKind) -> bool {
         self.limits.iter().any(|total| total.kind == kind)
+    }
+
+    /// Why the list of denials is not known to be whole; `None` where it is.
+    pub fn denials_incomplete(&self) -> Option<&str> {
+        match (&self.unseen, self.cell.as_ref().map(|cell| &cell.denials)) {
+            (Some(reason), _) | (None, Some(Observation::NotObservable(reason))) => Some(reason),
+            (None, Some(Observation::Live)) => None,
+            (None, None) => Some("no cell stood"),
+        }
     }
 
     /// Refused calls, repeats included.

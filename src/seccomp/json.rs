@@ -96,7 +96,7 @@ fn malformed(error: &serde_json::Error) -> Malformed {
     let message = error.to_string();
     // serde_json ends its message with the place, which is said separately here.
     let what = message.split(" at line ").next().unwrap_or(&message);
-    Malformed { line: error.line(), column: error.column(), what: what.to_owned() }
+    Malformed { line: error.line(), column: error.column().max(1), what: what.to_owned() }
 }
 
 struct Walker<'t> {

@@ -8,11 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio::io::{AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::unix::pipe::Sender;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::celldir::CellDir;
 use super::clock::Clock;
 use super::link::{Door, FromShim, Link, LinkError};
+use super::listener::Listener;
 use super::owner::Owner;
 use super::reaper::{Reaper, Remains};
 use super::{native, shimmed};
@@ -22,10 +27,16 @@ use crate::run::{CellFacts, Enforcement, EventKind, LayerState, Outcome, RunEven
 use crate::specimen::Specimen;
 
 /// How long a started cell may take until its shim speaks.
-const READY_TIMEOUT: Duration = Duration::from_secs(20);
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often a silent cell is asked whether it still runs.
 const SILENCE: Duration = Duration::from_millis(500);
+
+/// What is read of the specimen's input at a time.
+const INPUT_CHUNK: usize = 64 * 1024;
+
+/// How long the pipes of a cell that could not be removed are waited for.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a cell or its specimen could not be started.
 #[derive(Debug, Error)]
@@ -94,11 +105,22 @@ pub enum Stdin {
 }
 
 impl Stdin {
-    pub(super) fn into_fd(self) -> io::Result<OwnedFd> {
-        match self {
-            Self::Empty => Ok(File::open("/dev/null")?.into()),
-            Self::File(file) => Ok(file.into()),
+    /// Copies it into the cell; its end, or a cell that reads no more, ends the copy.
+    pub(super) async fn feed(self, mut cell: impl AsyncWrite + Unpin) {
+        if let Self::File(file) = self {
+            let mut file = BufReader::with_capacity(INPUT_CHUNK, tokio::fs::File::from_std(file));
+            let _ = tokio::io::copy_buf(&mut file, &mut cell).await;
         }
+        let _ = cell.shutdown().await;
+    }
+
+    /// The reading end of a pipe that carries it. No other descriptor of the host may cross into the cell: the
+    /// specimen could open its file, or what lies beside it, anew through `/proc/self/fd`.
+    pub(super) fn into_pipe(self) -> io::Result<OwnedFd> {
+        let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+        rustix::io::ioctl_fionbio(&writer, true)?;
+        tokio::spawn(self.feed(Sender::from_owned_fd(writer)?));
+        Ok(reader)
     }
 }
 
@@ -136,7 +158,53 @@ pub(super) struct Ended {
     pub outcome: Outcome,
     /// How long the specimen ran.
     pub duration: Duration,
+    /// Why denials may be missing.
+    pub unseen: Option<String>,
     pub warnings: Vec<String>,
+    pub backlog: Backlog,
+}
+
+impl Ended {
+    /// An end of which nothing is left to tell.
+    pub fn plain(outcome: Outcome, duration: Duration) -> Self {
+        Self { outcome, duration, unseen: None, warnings: Vec::new(), backlog: Backlog::default() }
+    }
+}
+
+/// What is told only once the cell is gone, since a slow reader may take its time over it.
+#[derive(Default)]
+pub(super) struct Backlog {
+    pub events: Vec<EventKind>,
+    pub listener: Option<Listener>,
+    pub drains: Vec<JoinHandle<io::Result<()>>>,
+}
+
+impl Ended {
+    async fn tell_backlog(&mut self, run: &Run<'_>, cell_gone: bool) {
+        let Backlog { events, listener, drains } = std::mem::take(&mut self.backlog);
+        for event in events {
+            run.tell(event).await;
+        }
+        if let Some(listener) = listener {
+            let finished = tokio::task::spawn_blocking(|| listener.finish()).await;
+            if let Err(error) = finished.unwrap_or_else(|lost| Err(lost.into())) {
+                self.unseen = Some(format!("the listener ended early, so later refusals were not seen: {error}"));
+            }
+        }
+        for mut drain in drains {
+            // The pipes end with the cell. What could not be removed may hold them open.
+            let limit = if cell_gone { Duration::MAX } else { DRAIN_TIMEOUT };
+            match timeout(limit, &mut drain).await {
+                Ok(Ok(Ok(()))) => {}
+                Ok(Ok(Err(error))) => self.warnings.push(format!("output was lost: {error}")),
+                Ok(Err(error)) => self.warnings.push(format!("output was lost: {error}")),
+                Err(_) => {
+                    drain.abort();
+                    self.warnings.push("output was cut: the cell could not be removed and holds its pipe".to_owned());
+                }
+            }
+        }
+    }
 }
 
 impl Run<'_> {
@@ -164,7 +232,8 @@ impl Cell {
     /// # Errors
     /// When it could not be made; whatever was made of it is removed again.
     pub async fn make(site: Site, plan: CellPlan, specimen: &Specimen) -> Result<Self, StartError> {
-        let name = CellName(format!("hotcell-{}", random_hex().map_err(StartError::io("drawing a random name"))?));
+        let name =
+            CellName(format!("{}{}", CellName::PREFIX, random_hex().map_err(StartError::io("drawing a random name"))?));
         let owner = site.owner.to_string();
         let dir =
             CellDir::create(&site.run_dir, &name, &owner).map_err(StartError::io("making the cell's directory"))?;
@@ -214,33 +283,27 @@ impl Cell {
     ) -> Outcome {
         let run = Run { specimen, events, clock: Clock::default(), stop };
         let result = match std::mem::replace(&mut self.io, Io::Closed) {
-            _ if *run.stop.borrow() => {
-                Ok(Ended { outcome: Outcome::Stopped, duration: Duration::ZERO, warnings: Vec::new() })
-            }
+            _ if *run.stop.borrow() => Ok(Ended::plain(Outcome::Stopped, Duration::ZERO)),
             Io::Shim(link) => shimmed::run(&self, &run, link, stdin).await,
             Io::Attached(streams) => native::run(&self, &run, streams, stdin).await,
             Io::Closed => Err(StartError::Link(LinkError::Closed)),
         };
-        let mut ended = result.unwrap_or_else(|error| Ended {
-            outcome: Outcome::NotStarted(error.to_string()),
-            duration: run.clock.now(),
-            warnings: Vec::new(),
-        });
+        let mut ended =
+            result.unwrap_or_else(|error| Ended::plain(Outcome::NotStarted(error.to_string()), run.clock.now()));
         let Self { site, name, dir, reaper, .. } = self;
-        match site.engine.remove(&name).await {
+        let removed = site.engine.remove(&name).await;
+        let cell_gone = removed.is_ok();
+        match removed {
             Ok(()) => reaper.dismiss(),
             Err(error) => ended.warnings.push(format!(
                 "cell {name} could not be removed: {error}; the next hotcell removes what is left of it"
             )),
         }
         drop(dir);
-        run.tell(EventKind::Exit {
-            outcome: ended.outcome.clone(),
-            duration: ended.duration,
-            warnings: ended.warnings,
-        })
-        .await;
-        ended.outcome
+        ended.tell_backlog(&run, cell_gone).await;
+        let Ended { outcome, duration, unseen, warnings, .. } = ended;
+        run.tell(EventKind::Exit { outcome: outcome.clone(), duration, unseen, warnings }).await;
+        outcome
     }
 
     /// Removes a cell that was never used.
@@ -276,7 +339,7 @@ impl Cell {
 
 /// Starts the container and waits for its shim; a container that ends instead is noticed.
 async fn meet_shim(engine: &dyn Engine, name: &CellName, door: Door) -> Result<Link, StartError> {
-    engine.start(name).await?;
+    started(engine, name).await?;
     let greeted = async {
         let link = door.accept().await?;
         match link.receive().await? {
@@ -299,6 +362,12 @@ async fn meet_shim(engine: &dyn Engine, name: &CellName, door: Door) -> Result<L
         code = dead => Err(StartError::ShimSilent { code }),
         () = tokio::time::sleep(READY_TIMEOUT) => Err(StartError::Slow { what: "the start of the cell's shim" }),
     }
+}
+
+/// Starts a container; a runtime that hangs over it is given up.
+pub(super) async fn started(engine: &dyn Engine, name: &CellName) -> Result<(), StartError> {
+    let limit = timeout(READY_TIMEOUT, engine.start(name)).await;
+    Ok(limit.map_err(|_| StartError::Slow { what: "the engine's start of the cell" })??)
 }
 
 fn random_hex() -> io::Result<String> {

@@ -9,7 +9,7 @@ use crate::policy::Layer;
 use crate::run::{Denial, DenialId, Refusal};
 use crate::seccomp::decode::Call;
 
-/// Distinct denials kept apart; beyond it, they are told apart by call and answer only.
+/// Distinct denials kept apart; beyond it, all are one a kind of answer.
 pub const MOST_DISTINCT: usize = 4096;
 
 /// What makes two refused calls the same denial.
@@ -37,7 +37,8 @@ impl Denials {
         let mut key = Key { pid, call, refusal };
         if full && !self.ids.contains_key(&key) {
             key.pid = 0;
-            key.call.args = vec!["… (too many different denials to tell apart)".to_owned()];
+            // The specimen chooses numbers, arguments and processes: none of them may make one more.
+            key.call = Call { name: "other calls".to_owned(), args: Vec::new() };
         }
         let index = match self.ids.entry(key) {
             Entry::Occupied(known) => *known.get(),
@@ -45,7 +46,7 @@ impl Denials {
                 let index = self.all.len();
                 let pid = entry.key().pid;
                 self.all.push(Denial {
-                    // Bounded by MOST_DISTINCT and the number of system calls times answers.
+                    // Bounded by MOST_DISTINCT and the number of answers a profile can give.
                     id: DenialId(u32::try_from(index).unwrap_or(u32::MAX)),
                     layer: Layer::Seccomp,
                     syscall: entry.key().call.name.clone(),

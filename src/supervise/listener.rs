@@ -3,6 +3,7 @@
 //! tells of it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -10,18 +11,21 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::clock::Clock;
 use super::denials::Denials;
 use super::ffi::{Notification, NotifyFd, ProcessMemory};
 use super::procfs;
 use crate::run::{EventKind, Refusal, RunEvent};
-use crate::seccomp::decode::{Call, RawCall, decode};
+use crate::seccomp::decode::{Call, Memory, RawCall, decode};
 use crate::seccomp::{Action, Program, SeccompData, syscall_name};
 
 /// How long a raised count may wait before it is told.
 const COUNT_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long calls are still answered once the cell has been ended.
+const LAST_CALLS: Duration = Duration::from_secs(1);
 
 /// Threads whose process is remembered; a flood of new ones starts over.
 const MOST_THREADS: usize = 1024;
@@ -33,11 +37,18 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Starts answering on `fd` as `profile` (the policy's own program, not the supervised one) says.
+    /// Starts answering on `fd` as `profile` (the policy's own program, not the supervised one) says. `kill_cell` is
+    /// notified where a call must kill and this user may not.
     ///
     /// # Errors
     /// When the system is out of descriptors or threads.
-    pub fn start(fd: OwnedFd, profile: Program, clock: Clock, events: mpsc::Sender<RunEvent>) -> io::Result<Self> {
+    pub fn start(
+        fd: OwnedFd,
+        profile: Program,
+        clock: Clock,
+        events: mpsc::Sender<RunEvent>,
+        kill_cell: Arc<Notify>,
+    ) -> io::Result<Self> {
         let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
         let mut worker = Worker {
             notify: NotifyFd::new(fd),
@@ -45,6 +56,7 @@ impl Listener {
             profile,
             clock,
             events,
+            kill_cell,
             denials: Denials::default(),
             names: HashMap::new(),
             processes: HashMap::new(),
@@ -70,6 +82,7 @@ struct Worker {
     profile: Program,
     clock: Clock,
     events: mpsc::Sender<RunEvent>,
+    kill_cell: Arc<Notify>,
     denials: Denials,
     /// Call names by architecture and number.
     names: HashMap<(u32, i32), String>,
@@ -96,18 +109,22 @@ impl Worker {
 
     fn serve(&mut self) -> io::Result<()> {
         let mut told = Instant::now();
+        let mut leaving: Option<Instant> = None;
         loop {
-            let waiting = !self.denials.is_flushed();
-            match self.wait(waiting.then_some(COUNT_INTERVAL))? {
-                Wake::Stop => return Ok(()),
-                Wake::Time => {}
-                Wake::Call => {
-                    if let Some(notification) = self.notify.receive()? {
-                        let new = self.answer(&notification)?;
-                        if !new && told.elapsed() < COUNT_INTERVAL {
-                            continue;
-                        }
-                    }
+            let wake = self.wait(leaving.is_some())?;
+            if wake.stop {
+                leaving = Some(Instant::now());
+            }
+            // Whatever still calls after the cell's end finds no listener: the kernel then answers ENOSYS.
+            if wake.over || leaving.is_some_and(|since| since.elapsed() > LAST_CALLS) {
+                return Ok(());
+            }
+            if wake.call
+                && let Some(notification) = self.notify.receive()?
+            {
+                let new = self.answer(&notification)?;
+                if !new && told.elapsed() < COUNT_INTERVAL {
+                    continue;
                 }
             }
             told = Instant::now();
@@ -115,27 +132,32 @@ impl Worker {
         }
     }
 
-    fn wait(&self, timeout: Option<Duration>) -> io::Result<Wake> {
-        let timeout = timeout.map(|time| rustix::event::Timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() });
+    fn wait(&self, leaving: bool) -> io::Result<Wake> {
+        let timeout = rustix::event::Timespec { tv_sec: 0, tv_nsec: COUNT_INTERVAL.subsec_nanos().into() };
+        let timeout = (leaving || !self.denials.is_flushed()).then_some(&timeout);
         let mut fds = [
             PollFd::from_borrowed_fd(self.notify.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(self.stop.as_fd(), PollFlags::IN),
         ];
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => Ok(Wake::Time),
-            Err(error) => Err(error.into()),
-            Ok(_) if fds[0].revents().contains(PollFlags::IN) => Ok(Wake::Call),
-            // No process is left under the filter (POLLHUP), or the run is over.
-            Ok(_) => Ok(Wake::Stop),
+        let watched = if leaving { 1 } else { 2 };
+        match poll(&mut fds[..watched], timeout) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
+        let call = fds[0].revents().contains(PollFlags::IN);
+        Ok(Wake {
+            call,
+            // No process is left under the filter.
+            over: !call && fds[0].revents().contains(PollFlags::HUP),
+            stop: fds[1].revents().contains(PollFlags::IN),
+        })
     }
 
-    /// Answers first, counts after. True where the denial is a new one.
+    /// Counts the call and answers it. True where the denial is a new one.
     fn answer(&mut self, notification: &Notification) -> io::Result<bool> {
-        let call = self.decode(notification);
-        if !self.notify.still_held(notification) {
-            return Ok(false);
-        }
+        let call = self.decode(notification, &mut ProcessMemory::of(notification.tid));
+        // A caller that died or was interrupted has tried all the same; only its memory is no longer to be trusted.
+        let call = if self.notify.still_held(notification) { call } else { self.decode(notification, &mut Gone) };
         let Some(refusal) = self.refusal(&notification.data) else {
             self.notify.let_pass(notification)?;
             return Ok(false);
@@ -147,13 +169,12 @@ impl Worker {
         self.denials.count(pid, call, refusal, at, || procfs::comm(notification.tid));
         match refusal {
             Refusal::Errno(errno) => self.notify.refuse(notification, errno)?,
-            Refusal::Kill => self.signal_and_refuse(notification, rustix::process::Signal::KILL)?,
-            Refusal::Trap => self.signal_and_refuse(notification, rustix::process::Signal::SYS)?,
+            Refusal::Kill => self.kill(notification)?,
         }
         Ok(self.denials.len() > before)
     }
 
-    /// What the profile says to this call; `None` where it allows it.
+    /// [`judge`], remembered for one call.
     fn refusal(&mut self, data: &SeccompData) -> Option<Refusal> {
         if let Some((last, refusal)) = &self.last
             && last == data
@@ -165,22 +186,28 @@ impl Worker {
         refusal
     }
 
-    fn signal_and_refuse(&self, notification: &Notification, signal: rustix::process::Signal) -> io::Result<()> {
-        if let Some(pid) = i32::try_from(notification.tid).ok().and_then(rustix::process::Pid::from_raw) {
-            // The caller is held, so the number is its own; its death in between is no error.
-            let _ = rustix::process::kill_process(pid, signal);
+    /// Without the right to kill the caller, the whole cell is killed in its stead.
+    fn kill(&self, notification: &Notification) -> io::Result<()> {
+        let caller = i32::try_from(notification.tid).ok().and_then(rustix::process::Pid::from_raw);
+        let killed = caller.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::KILL));
+        if !matches!(killed, Some(Ok(()) | Err(rustix::io::Errno::SRCH))) {
+            self.kill_cell.notify_one();
         }
         self.notify.refuse(notification, libc::ENOSYS)
     }
 
-    fn decode(&mut self, notification: &Notification) -> Call {
+    fn decode(&mut self, notification: &Notification, memory: &mut dyn Memory) -> Call {
         let data = &notification.data;
-        let name = self
-            .names
-            .entry((data.arch, data.nr))
-            .or_insert_with(|| syscall_name(data.arch, data.nr).unwrap_or_else(|| format!("syscall_{}", data.nr)));
         let raw = RawCall { arch: data.arch, nr: data.nr, args: data.args };
-        decode(name, &raw, &mut ProcessMemory::of(notification.tid))
+        let name = match self.names.entry((data.arch, data.nr)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(entry) => match syscall_name(data.arch, data.nr) {
+                Some(name) => entry.insert(name),
+                // A number that no table knows is the specimen's choice: not remembered.
+                None => return decode(&format!("syscall_{}", data.nr), &raw, memory),
+            },
+        };
+        decode(name, &raw, memory)
     }
 
     fn process(&mut self, tid: u32) -> u32 {
@@ -198,19 +225,32 @@ impl Worker {
     }
 }
 
+/// What the profile says to a call; `None` where it allows it.
 fn judge(profile: &Program, data: &SeccompData) -> Option<Refusal> {
     match profile.evaluate(data) {
         Ok(Action::Allow | Action::Log) => None,
         Ok(Action::Errno(errno)) => Some(Refusal::Errno(i32::from(errno))),
-        Ok(Action::KillProcess | Action::KillThread) => Some(Refusal::Kill),
-        Ok(Action::Trap) => Some(Refusal::Trap),
-        // A profile of ours never asks for these; whatever it is, it is not "allow".
-        Ok(Action::Notify | Action::Trace(_)) | Err(_) => Some(Refusal::Errno(libc::EPERM)),
+        // A SIGSYS sent from here could be ignored, or hit another thread, which the kernel's own cannot.
+        Ok(Action::KillProcess | Action::KillThread | Action::Trap) => Some(Refusal::Kill),
+        // As without a tracer, or a listener: seccomp(2).
+        Ok(Action::Notify | Action::Trace(_)) => Some(Refusal::Errno(libc::ENOSYS)),
+        // Programs are checked when they are made; whatever this is, it is not "allow".
+        Err(_) => Some(Refusal::Errno(libc::EPERM)),
     }
 }
 
-enum Wake {
-    Call,
-    Stop,
-    Time,
+/// What woke the listener; nothing where the time did.
+struct Wake {
+    call: bool,
+    over: bool,
+    stop: bool,
+}
+
+/// The memory of a caller that is no longer there.
+struct Gone;
+
+impl Memory for Gone {
+    fn read(&mut self, _: u64, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::from_raw_os_error(libc::ESRCH))
+    }
 }

@@ -10,6 +10,7 @@
 //!                           Listener  Reading  Sampler, drain ──► RunEvent
 //! ```
 
+mod apparmor;
 mod cell;
 mod celldir;
 mod cgroup;
@@ -31,4 +32,6 @@ pub use cell::{Cell, Site, StartError, Stdin, kernel};
 pub use celldir::SHIM;
 pub use link::LinkError;
 pub use owner::Owner;
-pub use reaper::{ReapError, Remains, SUBCOMMAND as REAPER_SUBCOMMAND, parse_arguments as parse_reaper, reap, sweep};
+pub use reaper::{
+    ReapError, Remains, SUBCOMMAND as REAPER_SUBCOMMAND, Swept, parse_arguments as parse_reaper, reap, sweep,
+};

@@ -4,10 +4,9 @@
 
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::cell::{Cell, Ended, Run, StartError, Stdin};
+use super::cell::{Backlog, Cell, Ended, Run, StartError, Stdin, started};
 use super::cgroup::Cgroup;
 use super::output::Outbox;
 use super::sampler::{INTERVAL, Sampler};
@@ -16,8 +15,8 @@ use crate::engine::{Attached, EngineError};
 use crate::plan;
 use crate::run::{EventKind, LayerState, Limit, LimitKind, Outcome, Stream};
 
-/// What is read of the input at a time.
-const INPUT_CHUNK: usize = 64 * 1024;
+/// How long a kill may take to show.
+const KILL_AGAIN: Duration = Duration::from_secs(1);
 
 /// Starts the container and watches it to its end.
 ///
@@ -26,10 +25,11 @@ const INPUT_CHUNK: usize = 64 * 1024;
 pub async fn run(cell: &Cell, run: &Run<'_>, streams: Attached, stdin: Stdin) -> Result<Ended, StartError> {
     let file_name = run.specimen.language.file_name(&run.specimen.name);
     cell.dir.write_specimen(&file_name, &run.specimen.bytes).map_err(StartError::io("writing the specimen"))?;
-    cell.site.engine.start(&cell.name).await?;
+    started(&*cell.site.engine, &cell.name).await?;
     run.clock.start();
 
-    let pid = cell.site.engine.inspect(&cell.name).await?.pid;
+    // It runs already: what cannot be asked now is unverified, and its end is told by the wait.
+    let pid = cell.site.engine.inspect(&cell.name).await.ok().and_then(|seen| seen.pid);
     let cgroup = pid.and_then(|pid| Cgroup::of(pid).ok());
     run.tell(cell.facts(plan::facts(run.specimen), layers(cell, pid, cgroup.as_ref()))).await;
     run.tell(EventKind::Started { pid: pid.unwrap_or(0) }).await;
@@ -41,7 +41,7 @@ fn layers(cell: &Cell, pid: Option<u32>, cgroup: Option<&Cgroup>) -> Vec<LayerSt
     let plan = &cell.plan;
     match pid.map(|pid| Reading::of(pid, cgroup)) {
         Some(Ok(reading)) if plan.own_kernel => verify::judge_outside(plan, &reading),
-        Some(Ok(reading)) => verify::judge_all(plan, &reading),
+        Some(Ok(reading)) => verify::judge_running(plan, &reading),
         Some(Err(_)) | None => verify::all_unverified(plan, "the specimen ended before it could be read"),
     }
 }
@@ -64,7 +64,7 @@ impl<'a> Watch<'a> {
 
     async fn watch(mut self, streams: Attached, stdin: Stdin) -> Ended {
         let Attached { mut output, input } = streams;
-        let feeding = tokio::spawn(feed(input, stdin));
+        let feeding = tokio::spawn(stdin.feed(input));
         let (cell, mut stop) = (self.cell, self.run.stop.clone());
         let ended = cell.site.engine.wait(&cell.name);
         tokio::pin!(ended);
@@ -72,6 +72,8 @@ impl<'a> Watch<'a> {
         samples.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let deadline = cell.plan.deadline().map(|deadline| Instant::now() + deadline);
         let (mut cut, mut code) = (None, None);
+        // Tried again until the end is seen.
+        let mut kill_at = None;
         let mut attached = true;
         // The streams end with the container; output is read to its end, then the exit code.
         while attached || code.is_none() {
@@ -88,23 +90,21 @@ impl<'a> Watch<'a> {
                 _ = samples.tick() => self.sample(),
                 () = Run::stopped(&mut stop), if cut.is_none() => {
                     cut = Some(Outcome::Stopped);
-                    self.kill().await;
+                    kill_at = Some(Instant::now());
                 }
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() && cut.is_none() => {
                     cut = Some(Outcome::TimedOut);
-                    self.kill().await;
+                    kill_at = Some(Instant::now());
+                }
+                () = sleep_until(kill_at.unwrap_or_else(Instant::now)), if kill_at.is_some() && code.is_none() => {
+                    kill_at = Some(Instant::now() + KILL_AGAIN);
+                    let _ = cell.site.engine.kill(&cell.name).await;
                 }
             }
         }
         feeding.abort();
         let duration = self.run.clock.now();
         self.finish(cut, code, duration).await
-    }
-
-    async fn kill(&mut self) {
-        if let Err(error) = self.cell.site.engine.kill(&self.cell.name).await {
-            self.warnings.push(error.to_string());
-        }
     }
 
     fn sample(&mut self) {
@@ -117,36 +117,33 @@ impl<'a> Watch<'a> {
     }
 
     async fn finish(self, cut: Option<Outcome>, code: Option<Result<i64, EngineError>>, duration: Duration) -> Ended {
-        for outbox in self.outboxes {
-            outbox.close().await;
-        }
+        let mut events = self.sampler.iter().flat_map(Sampler::totals).collect::<Vec<_>>();
         if cut == Some(Outcome::TimedOut) {
-            self.run.tell(EventKind::Limit(Limit { kind: LimitKind::Deadline, count: 1 })).await;
+            events.push(EventKind::Limit(Limit { kind: LimitKind::Deadline, count: 1 }));
         }
+        let counted = |event: &EventKind| matches!(event, EventKind::Limit(limit) if limit.kind == LimitKind::OomKill);
         let killed = self.cell.site.engine.inspect(&self.cell.name).await.is_ok_and(|seen| seen.oom_killed);
-        if killed {
-            self.run.tell(EventKind::Limit(Limit { kind: LimitKind::OomKill, count: 1 })).await;
+        if killed && !events.iter().any(counted) {
+            events.push(EventKind::Limit(Limit { kind: LimitKind::OomKill, count: 1 }));
         }
+        let close = |outbox: Outbox| {
+            tokio::spawn(async move {
+                outbox.close().await;
+                Ok(())
+            })
+        };
+        let backlog = Backlog { events, listener: None, drains: self.outboxes.map(close).into() };
         let outcome = match (cut, code) {
             (Some(cut), _) => cut,
             (None, Some(Ok(code))) => from_exit_code(code),
             (None, Some(Err(error))) => Outcome::CellLost(error.to_string()),
             (None, None) => Outcome::CellLost("the engine told no exit code".to_owned()),
         };
-        Ended { outcome, duration, warnings: self.warnings }
+        Ended { warnings: self.warnings, backlog, ..Ended::plain(outcome, duration) }
     }
 }
 
 /// An engine tells a signal as 128 + N, which an exit code can be too: it is passed on as it is.
 fn from_exit_code(code: i64) -> Outcome {
     u8::try_from(code).map_or_else(|_| Outcome::CellLost(format!("the engine told exit code {code}")), Outcome::Exited)
-}
-
-/// Copies the input into the cell; its end, or a cell that reads no more, ends the copy.
-async fn feed(mut input: Box<dyn tokio::io::AsyncWrite + Send + Unpin>, stdin: Stdin) {
-    if let Stdin::File(file) = stdin {
-        let mut file = tokio::io::BufReader::with_capacity(INPUT_CHUNK, tokio::fs::File::from_std(file));
-        let _ = tokio::io::copy_buf(&mut file, &mut input).await;
-    }
-    let _ = input.shutdown().await;
 }

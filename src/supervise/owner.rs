@@ -1,5 +1,6 @@
 //! Whose a cell is: a token that names one process of one boot, so that a
-//! later hotcell can tell whether the owner still lives.
+//! later hotcell can tell whether the owner still lives. An engine may serve several
+//! machines: of another one's processes nothing is known.
 
 use std::fmt;
 use std::fs;
@@ -7,9 +8,10 @@ use std::io;
 
 use super::procfs;
 
-/// `BOOT.PIDNS.PID.START`: the boot's id, the pid namespace, the process and its start in clock ticks.
+/// `MACHINE.BOOT.PIDNS.PID.START`: the machine's id (`machine-id(5)`), the boot's id, the pid namespace, the process and its start in clock ticks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
+    machine: String,
     boot: String,
     namespace: String,
     pid: u32,
@@ -35,7 +37,9 @@ impl Owner {
     pub fn this_process() -> io::Result<Self> {
         let pid = std::process::id();
         let namespace = procfs::namespace(pid, "pid")?;
+        let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default();
         Ok(Self {
+            machine: machine.trim().to_owned(),
             boot: fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned(),
             namespace: namespace.to_string_lossy().chars().filter(char::is_ascii_digit).collect(),
             pid,
@@ -47,6 +51,7 @@ impl Owner {
     pub fn parse(token: &str) -> Option<Self> {
         let mut parts = token.trim().split('.');
         let owner = Self {
+            machine: parts.next()?.to_owned(),
             boot: parts.next()?.to_owned(),
             namespace: parts.next()?.to_owned(),
             pid: parts.next()?.parse().ok()?,
@@ -57,6 +62,9 @@ impl Owner {
 
     /// Whether the owner still runs, as `this` process sees it.
     pub fn life(&self, this: &Self) -> Life {
+        if self.machine != this.machine {
+            return Life::Unknown;
+        }
         if self.boot != this.boot {
             return Life::Dead;
         }
@@ -69,7 +77,7 @@ impl Owner {
 
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}.{}", self.boot, self.namespace, self.pid, self.start)
+        write!(f, "{}.{}.{}.{}.{}", self.machine, self.boot, self.namespace, self.pid, self.start)
     }
 }
 
@@ -86,10 +94,12 @@ mod tests {
     }
 
     #[test]
-    fn a_reused_pid_or_another_boot_is_dead_and_another_namespace_is_unknown() {
+    fn a_reused_pid_or_another_boot_is_dead_and_another_namespace_or_machine_is_unknown() {
         let this = Owner::this_process().unwrap();
         assert_eq!(Owner { start: this.start + 1, ..this.clone() }.life(&this), Life::Dead);
         assert_eq!(Owner { boot: "earlier".to_owned(), ..this.clone() }.life(&this), Life::Dead);
         assert_eq!(Owner { namespace: "1".to_owned(), ..this.clone() }.life(&this), Life::Unknown);
+        let elsewhere = Owner { machine: "x".to_owned(), boot: "other".to_owned(), ..this.clone() };
+        assert_eq!(elsewhere.life(&this), Life::Unknown);
     }
 }

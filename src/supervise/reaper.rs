@@ -125,27 +125,39 @@ pub fn parse_arguments(arguments: &[String]) -> Option<Remains> {
     })
 }
 
-/// Removes cells and directories whose owner is dead; gives the names of what it removed.
-///
-/// # Errors
-/// When the engine cannot be asked.
-pub async fn sweep(engine: &dyn Engine, run_dir: &Path, this: &Owner) -> Result<Vec<CellName>, EngineError> {
+/// What a sweep did.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// What it removed.
+    pub removed: Vec<CellName>,
+    /// What it could not do; the next sweep tries again.
+    pub failed: Vec<EngineError>,
+}
+
+/// Removes cells and directories whose owner is dead.
+pub async fn sweep(engine: &dyn Engine, run_dir: &Path, this: &Owner) -> Swept {
     let dead = |token: &str| Owner::parse(token).is_some_and(|owner| owner.life(this) == Life::Dead);
-    let mut removed = Vec::new();
-    for cell in engine.owned_cells().await? {
-        if dead(&cell.owner) {
-            engine.remove(&cell.name).await?;
-            removed.push(cell.name);
-        }
-    }
+    let mut swept = Swept::default();
     for entry in fs::read_dir(run_dir).into_iter().flatten().flatten() {
         let token = fs::read_to_string(entry.path().join("owner")).unwrap_or_default();
         if dead(&token) && fs::remove_dir_all(entry.path()).is_ok() {
-            let name = CellName(entry.file_name().to_string_lossy().into_owned());
-            if !removed.contains(&name) {
-                removed.push(name);
-            }
+            swept.removed.push(CellName(entry.file_name().to_string_lossy().into_owned()));
         }
     }
-    Ok(removed)
+    let cells = match engine.owned_cells().await {
+        Ok(cells) => cells,
+        Err(error) => {
+            swept.failed.push(error);
+            return swept;
+        }
+    };
+    // An image may carry the label too: only what hotcell itself names is its own.
+    for cell in cells.into_iter().filter(|cell| cell.name.0.starts_with(CellName::PREFIX) && dead(&cell.owner)) {
+        match engine.remove(&cell.name).await {
+            Ok(()) if swept.removed.contains(&cell.name) => {}
+            Ok(()) => swept.removed.push(cell.name),
+            Err(error) => swept.failed.push(error),
+        }
+    }
+    swept
 }

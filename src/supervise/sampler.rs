@@ -37,6 +37,20 @@ impl Sampler {
         events
     }
 
+    /// Every limit met so far, with its count: whatever of it found no room before, finds it now.
+    pub fn totals(&self) -> Vec<EventKind> {
+        let Hits { pids, memory, oom_kills, throttled } = self.told;
+        let counts = [
+            (LimitKind::PidsRefused, pids),
+            (LimitKind::MemoryMax, memory),
+            (LimitKind::OomKill, oom_kills),
+            (LimitKind::CpuThrottled, throttled),
+            (LimitKind::NprocReached, u64::from(self.nproc_told)),
+        ];
+        let met = counts.into_iter().filter(|(_, count)| *count > 0);
+        met.map(|(kind, count)| EventKind::Limit(Limit { kind, count })).collect()
+    }
+
     fn limits(&mut self, sample: &Sample, now: Hits) -> impl Iterator<Item = Limit> + use<> {
         let Self { base, told, .. } = self;
         let risen = |kind, now: u64, base: u64, told: &mut u64| {

@@ -3,13 +3,14 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hotcell_shim::{Exited, Failed, Stage, tag};
-use tokio::task::JoinHandle;
+use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
-use super::cell::{Cell, Ended, Run, StartError, Stdin};
+use super::cell::{Backlog, Cell, Ended, Run, StartError, Stdin};
 use super::cgroup::Cgroup;
 use super::link::{FromShim, Link, LinkError, pid_of};
 use super::listener::Listener;
@@ -25,8 +26,8 @@ const PREPARE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The shim keeps the deadline; this much later the engine is asked to kill the cell.
 const DEADLINE_GRACE: Duration = Duration::from_secs(3);
 
-/// How long the pipes may take to end once every process of the cell is dead.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the shim may take to kill what the reviewer stopped.
+const STOP_GRACE: Duration = Duration::from_secs(2);
 
 /// A run under way.
 struct Watch<'a> {
@@ -34,8 +35,8 @@ struct Watch<'a> {
     run: &'a Run<'a>,
     link: Link,
     sampler: Option<Sampler>,
-    listener: Option<Listener>,
-    drains: [JoinHandle<io::Result<()>>; 2],
+    /// The listener must kill and may not.
+    kill_cell: Arc<Notify>,
 }
 
 /// Launches the specimen and watches it to its end.
@@ -49,20 +50,28 @@ pub async fn run(cell: &Cell, run: &Run<'_>, link: Link, stdin: Stdin) -> Result
     let caps = cell.plan.output_caps();
     let (stdout, stdout_end) = pipe().map_err(StartError::io("making a pipe"))?;
     let (stderr, stderr_end) = pipe().map_err(StartError::io("making a pipe"))?;
-    let stdin = stdin.into_fd().map_err(StartError::io("opening the specimen's input"))?;
+    let stdin = stdin.into_pipe().map_err(StartError::io("making a pipe"))?;
     let argv = plan::argv(run.specimen);
     let launch = cell.plan.launch(argv.clone())?.encode();
     link.send(&launch, &[stdin.as_fd(), stdout_end.as_fd(), stderr_end.as_fd()]).await?;
     drop((stdin, stdout_end, stderr_end));
 
-    let (pidfd, listener) = prepared(&link, cell, &argv).await?;
+    let mut stop = run.stop.clone();
+    let (pidfd, listener) = tokio::select! {
+        prepared = prepared(&link, cell, &argv) => prepared?,
+        () = Run::stopped(&mut stop) => return Ok(Ended::plain(Outcome::Stopped, Duration::ZERO)),
+    };
     let pid = pid_of(&pidfd).map_err(StartError::io("finding the specimen's process"))?;
+    let kill_cell = Arc::new(Notify::new());
     let listener = match (listener, &cell.plan.request.filter) {
-        (Some(fd), Some(filter)) => Some(
-            Listener::start(fd, filter.program.clone(), run.clock.clone(), run.events.clone())
-                .map_err(StartError::io("starting the listener"))?,
-        ),
-        _ => None,
+        (Some(fd), Some(filter)) => {
+            let (profile, clock, events) = (filter.program.clone(), run.clock.clone(), run.events.clone());
+            let started = Listener::start(fd, profile, clock, events, Arc::clone(&kill_cell));
+            Some(started.map_err(StartError::io("starting the listener"))?)
+        }
+        (None, None) => None,
+        (Some(_), None) => return Err(LinkError::Protocol("a listener came for no filter").into()),
+        (None, Some(_)) => return Err(LinkError::Protocol("the filter's listener did not come").into()),
     };
     // The process stands stopped, one call before its execve: nothing it does can race with the reading.
     let cgroup = Cgroup::of(pid);
@@ -77,9 +86,10 @@ pub async fn run(cell: &Cell, run: &Run<'_>, link: Link, stdin: Stdin) -> Result
     link.send_tag(tag::GO).await?;
     run.tell(EventKind::Started { pid }).await;
 
-    let mut watch = Watch { cell, run, link, sampler, listener, drains };
+    let mut watch = Watch { cell, run, link, sampler, kill_cell };
     let end = watch.watch().await;
-    Ok(watch.finish(end, &argv).await)
+    let backlog = Backlog { events: Vec::new(), listener, drains: drains.into() };
+    Ok(watch.finish(end, &argv, backlog).await)
 }
 
 fn layers(cell: &Cell, pid: u32, cgroup: Option<&Cgroup>) -> Vec<LayerState> {
@@ -113,7 +123,7 @@ impl Watch<'_> {
         let mut stop = self.run.stop.clone();
         let mut samples = interval(INTERVAL);
         samples.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let deadline = self.cell.plan.deadline().map(|deadline| Instant::now() + deadline + DEADLINE_GRACE);
+        let mut kill_at = self.cell.plan.deadline().map(|deadline| Instant::now() + deadline + DEADLINE_GRACE);
         loop {
             tokio::select! {
                 said = self.link.receive() => return (match said {
@@ -123,13 +133,19 @@ impl Watch<'_> {
                     Err(error) => End::Lost(error),
                 }, cut),
                 _ = samples.tick() => self.sample(),
+                // A shim that is gone is noticed by the next receive.
+                () = self.kill_cell.notified() => drop(self.link.send_tag(tag::KILL).await),
                 () = Run::stopped(&mut stop), if cut == Cut::Not => {
                     cut = Cut::Stopped;
-                    // A shim that is gone is noticed by the next receive.
-                    let _ = self.link.send_tag(tag::KILL).await;
+                    kill_at = Some(Instant::now() + STOP_GRACE);
+                    drop(self.link.send_tag(tag::KILL).await);
                 }
-                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() && cut != Cut::Deadline => {
-                    cut = Cut::Deadline;
+                () = sleep_until(kill_at.unwrap_or_else(Instant::now)), if kill_at.is_some() => {
+                    if cut == Cut::Not {
+                        cut = Cut::Deadline;
+                    }
+                    // Tried again until the shim's end is seen.
+                    kill_at = Some(Instant::now() + STOP_GRACE);
                     let _ = self.cell.site.engine.kill(&self.cell.name).await;
                 }
             }
@@ -142,43 +158,20 @@ impl Watch<'_> {
         }
     }
 
-    /// Collects what is still on its way. The shim waits for the socket's end, so the control group is still there.
-    async fn finish(mut self, (end, cut): (End, Cut), argv: &[String]) -> Ended {
-        let mut warnings = Vec::new();
-        for event in self.sampler.iter_mut().flat_map(Sampler::read) {
-            self.run.tell(event).await;
-        }
-        if let Some(listener) = self.listener.take() {
-            match tokio::task::spawn_blocking(|| listener.finish()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    warnings.push(format!("the listener ended early, later refusals are not listed: {error}"));
-                }
-                Err(error) => warnings.push(format!("the listener was lost: {error}")),
-            }
-        }
+    /// Takes the last reading, for which the shim waits with its end, and ends the cell: what is still to be told can
+    /// wait.
+    async fn finish(mut self, (end, cut): (End, Cut), argv: &[String], mut backlog: Backlog) -> Ended {
+        backlog.events.extend(self.sampler.iter_mut().flat_map(Sampler::read));
+        backlog.events.extend(self.sampler.iter().flat_map(Sampler::totals));
         let duration = match &end {
             End::Exited(exited) => Duration::from_micros(exited.elapsed_us),
             End::Failed(_) | End::Lost(_) => self.run.clock.now(),
         };
         let outcome = self.outcome(end, cut, argv).await;
         if outcome == Outcome::TimedOut {
-            self.run.tell(EventKind::Limit(Limit { kind: LimitKind::Deadline, count: 1 })).await;
+            backlog.events.push(EventKind::Limit(Limit { kind: LimitKind::Deadline, count: 1 }));
         }
-        // Its end of file ends the shim, which holds no pipe, but whatever a lost shim left may.
-        drop(self.link);
-        for drain in &mut self.drains {
-            match timeout(DRAIN_TIMEOUT, &mut *drain).await {
-                Ok(Ok(Ok(()))) => {}
-                Ok(Ok(Err(error))) => warnings.push(format!("output was lost: {error}")),
-                Ok(Err(error)) => warnings.push(format!("output was lost: {error}")),
-                Err(_) => {
-                    drain.abort();
-                    warnings.push("output was cut: the pipe was still open after the cell's end".to_owned());
-                }
-            }
-        }
-        Ended { outcome, duration, warnings }
+        Ended { backlog, ..Ended::plain(outcome, duration) }
     }
 
     async fn outcome(&self, end: End, cut: Cut, argv: &[String]) -> Outcome {

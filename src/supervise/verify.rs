@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use super::apparmor::Confinement;
 use super::cgroup::Cgroup;
 use super::procfs::{self, Mount, Status};
 use crate::plan::CellPlan;
@@ -23,6 +24,7 @@ pub struct Reading {
     apart: BTreeMap<&'static str, Option<bool>>,
     /// The LSM label; empty where there is none.
     label: String,
+    confinement: Confinement,
     interfaces: Vec<String>,
     /// Which of the paths that engines mask this kernel has.
     proc_paths: Vec<&'static str>,
@@ -46,12 +48,14 @@ impl Reading {
             None => Err("its control group is not visible here".to_owned()),
         };
         let bytes = |bytes: Option<Bytes>| bytes.map(|bytes| bytes.0);
+        let label = read_label(pid);
         Ok(Self {
             status: Status::read(pid)?,
             mounts: procfs::mounts(pid)?,
             limits: fs::read_to_string(format!("/proc/{pid}/limits"))?,
             apart: BTreeMap::from(apart),
-            label: read_label(pid),
+            confinement: Confinement::of(&label),
+            label,
             interfaces: read_interfaces(pid),
             proc_paths: MASKED.into_iter().chain(READ_ONLY).filter(|path| Path::new(path).exists()).collect(),
             id_map: read_id_map(pid),
@@ -74,7 +78,8 @@ impl Reading {
 
 fn is_apart(pid: u32, kind: &str) -> Option<bool> {
     let theirs = procfs::namespace(pid, kind).ok()?;
-    let ours = procfs::namespace(std::process::id(), kind).ok()?;
+    // hotcell may itself be in a namespace of its own: the host's is process 1's, where that may be read.
+    let ours = procfs::namespace(1, kind).or_else(|_| procfs::namespace(std::process::id(), kind)).ok()?;
     Some(theirs != ours)
 }
 
@@ -123,6 +128,18 @@ fn holds(held: bool, detail: impl Into<String>) -> Verdict {
 /// Every layer's state in a cell that this kernel runs.
 pub fn judge_all(plan: &CellPlan, reading: &Reading) -> Vec<LayerState> {
     states(plan, |layer| judge(layer, plan, reading))
+}
+
+/// Every layer's state in a cell whose specimen runs already: what a process can do to itself, it may have done since,
+/// and whether the engine did it cannot be told.
+pub fn judge_running(plan: &CellPlan, reading: &Reading) -> Vec<LayerState> {
+    states(plan, |layer| match (layer, judge(layer, plan, reading)) {
+        (
+            Layer::Seccomp | Layer::NoNewPrivs | Layer::Caps | Layer::Ulimits | Layer::User | Layer::Landlock,
+            (Force::Yes, detail),
+        ) => unverified(format!("{detail}: read while the specimen ran, which could have done it")),
+        (_, verdict) => verdict,
+    })
 }
 
 /// Every layer's state where nothing of the cell can be read, and why.
@@ -181,6 +198,9 @@ fn judge(layer: Layer, plan: &CellPlan, reading: &Reading) -> Verdict {
         Layer::NoNewPrivs => no_new_privs(plan, reading),
         Layer::Seccomp => match (reading.status.field("Seccomp"), reading.status.field("Seccomp_filters")) {
             (None, _) => unverified("the kernel does not tell"),
+            (Some("2"), _) if plan.enforcement == Enforcement::Supervised && reaches_past_the_filter(reading) => {
+                unverified("filter mode, but with the capabilities it keeps the specimen can reach past it: see caps")
+            }
             (Some("2"), count) => yes(format!("filter mode, {} filter(s)", count.unwrap_or("some"))),
             (Some(_), _) => no("no filter"),
         },
@@ -195,6 +215,16 @@ fn judge(layer: Layer, plan: &CellPlan, reading: &Reading) -> Verdict {
         Layer::Runtime => runtime(plan),
         Layer::Env | Layer::Timeout | Layer::Output => own_doing(layer, plan),
     }
+}
+
+/// Capabilities with which a process takes over one that has no filter, such as the shim, or the kernel itself:
+/// `CAP_SYS_MODULE`, `CAP_SYS_RAWIO`, `CAP_SYS_PTRACE`, `CAP_SYS_ADMIN`, `CAP_BPF` (capabilities(7)).
+const BEYOND_FILTERS: u64 = 1 << 16 | 1 << 17 | 1 << 19 | 1 << 21 | 1 << 39;
+
+/// What an unprivileged user may never get back does not count: it needs root, or a set it holds now.
+fn reaches_past_the_filter(reading: &Reading) -> bool {
+    let held = ["CapPrm", "CapEff", "CapInh", "CapAmb"].map(|name| reading.status.capabilities(name).unwrap_or(0));
+    held.into_iter().fold(0, |all, set| all | set) & BEYOND_FILTERS != 0
 }
 
 /// Layers that hotcell itself carries out: what it does is what holds.
@@ -243,11 +273,12 @@ fn rootfs(policy: &Policy, reading: &Reading) -> Verdict {
     if !root.options.iter().any(|option| option == "ro") {
         return no("the root file system is writable");
     }
+    let root_user = reading.status.ids("Uid").contains(&0);
     // /tmp is the tmpfs layer's; what else can be written to disk or memory belongs to this layer's claim.
     let writable: Vec<&str> = reading
         .mounts
         .iter()
-        .filter(|mount| mount.options.iter().any(|option| option == "rw") && is_storage(mount))
+        .filter(|mount| mount.options.iter().any(|option| option == "rw") && is_storage(mount, root_user))
         .map(|mount| mount.point.as_str())
         .filter(|point| !(policy.tmpfs.on && *point == "/tmp"))
         .collect();
@@ -257,12 +288,13 @@ fn rootfs(policy: &Policy, reading: &Reading) -> Verdict {
     })
 }
 
-/// Whether files can be kept on it: not the kernel's own views, nor what masks a file of theirs.
-fn is_storage(mount: &Mount) -> bool {
+/// Whether files can be kept on it: not the kernel's own views, nor what masks a file of theirs. `/dev` is a tmpfs that
+/// only root may write.
+fn is_storage(mount: &Mount, root_user: bool) -> bool {
     let kernel_view = ["/proc", "/sys", "/dev"]
         .iter()
         .any(|view| mount.point.strip_prefix(view).is_some_and(|below| below.is_empty() || below.starts_with('/')));
-    !kernel_view || mount.point == "/dev/shm"
+    !kernel_view || mount.point == "/dev/shm" || (root_user && mount.point == "/dev")
 }
 
 fn tmpfs(policy: &Policy, reading: &Reading) -> Verdict {
@@ -346,11 +378,10 @@ fn apparmor(policy: &Policy, reading: &Reading) -> Verdict {
     if label.is_empty() || label.contains(':') {
         return no("no AppArmor label");
     }
-    match policy.apparmor.get() {
-        Some(asked) => {
-            holds(label.strip_suffix(" (enforce)").is_some_and(|profile| asked.is_met_by(profile)), label.clone())
-        }
-        None => holds(label != "unconfined", label.clone()),
+    let is_meant = |profile: &str| policy.apparmor.get().is_none_or(|asked| asked.is_met_by(profile));
+    match reading.confinement.enforces(is_meant) {
+        Some(enforced) => holds(enforced, label.clone()),
+        None => unverified(format!("{label}: the mode of each is for root to read")),
     }
 }
 

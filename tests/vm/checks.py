@@ -9,6 +9,7 @@ import concurrent.futures
 import contextlib
 import json
 import os
+import platform
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import threading
 import time
 
 ENGINE, SCOPE = sys.argv[1:]
+RELEASE = platform.freedesktop_os_release()["VERSION_CODENAME"]
 ROOTLESS = ENGINE == "rootless"
 CLIENT = "docker" if ENGINE == "docker" else "podman"
 RUN_DIR = f"{os.environ['XDG_RUNTIME_DIR']}/hotcell" if ROOTLESS else "/run/hotcell"
@@ -26,7 +28,7 @@ failures = 0
 def check(what, held, shown=""):
     global failures
     failures += not held
-    print(f"{'ok' if held else 'FAILED'} {ENGINE}: {what}", *[f"[{shown}]"] * bool(shown), flush=True)
+    print(f"{'ok' if held else 'FAILED'} {RELEASE} {ENGINE}: {what}", *[f"[{shown}]"] * bool(shown), flush=True)
 
 
 def hotcell(specimen, *options):

@@ -6,18 +6,20 @@ set -euo pipefail
 scope=$1
 failed=0
 
+release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+
 # checks COMMAND...: one engine's.
 checks() {
   local since=$SECONDS
   "$@" || failed=1
-  echo "# $((SECONDS - since)) s"
+  echo "# $release: $((SECONDS - since)) s for $*"
 }
 
 install -m 755 hotcell /usr/local/bin/
 apparmor_parser --replace hotcell-python
 mkdir -p /run/podman
 
-echo "# $(docker --version), $(podman --version), Linux $(uname -r)"
+echo "# $release: $(docker --version), $(podman --version), Linux $(uname -r)"
 # Podman first: it must do without the profile that Docker's start loads.
 socket=/run/podman/podman.sock
 systemd-run --quiet --unit podman-api podman system service --time 0 "unix://$socket"

@@ -71,7 +71,7 @@ pub fn capabilities(pong: &Pong, address: &str, info: &SystemInfo, host: &ThisHo
             cpu: info.cpu_cfs_quota == Some(true) && info.cpu_cfs_period == Some(true),
             pids: info.pids_limit == Some(true),
         },
-        rootless: security.iter().any(|name| name == "rootless"),
+        rootless: pong.rootless || security.iter().any(|name| name == "rootless"),
         security,
         local: address.starts_with("unix://") && host.is(info),
         kernel: info.kernel_version.clone().unwrap_or_default(),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     fn told(kind: EngineKind, address: &str, info: &SystemInfo) -> Capabilities {
-        capabilities(&Pong { kind, api_version: "1.41".to_owned() }, address, info, &here())
+        capabilities(&Pong { kind, api_version: "1.41".to_owned(), rootless: false }, address, info, &here())
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct Pong {
     pub kind: EngineKind,
     /// The Docker API version it speaks.
     pub api_version: String,
+    /// Whether it is not root's, as its socket tells. Podman's compatible API says so only in newer versions.
+    pub rootless: bool,
 }
 
 /// Asks the endpoint who it is, within [`ANSWER_TIMEOUT`].
@@ -31,8 +33,8 @@ pub struct Pong {
 /// [`EngineError::NotListening`], [`EngineError::Permission`], [`EngineError::NotAnEngine`],
 /// [`EngineError::BadAddress`] or [`EngineError::Timeout`].
 pub async fn ping(endpoint: &Endpoint) -> Result<Pong, EngineError> {
-    let head = match timeout(ANSWER_TIMEOUT, exchange(endpoint)).await {
-        Ok(head) => head?,
+    let (head, rootless) = match timeout(ANSWER_TIMEOUT, exchange(endpoint)).await {
+        Ok(answer) => answer?,
         Err(_) => {
             return Err(EngineError::Timeout {
                 operation: "connect",
@@ -41,18 +43,21 @@ pub async fn ping(endpoint: &Endpoint) -> Result<Pong, EngineError> {
             });
         }
     };
-    read_head(&head).ok_or_else(|| EngineError::NotAnEngine { endpoint: endpoint.clone(), answer: first_line(&head) })
+    let pong = read_head(&head).map(|pong| Pong { rootless, ..pong });
+    pong.ok_or_else(|| EngineError::NotAnEngine { endpoint: endpoint.clone(), answer: first_line(&head) })
 }
 
-async fn exchange(endpoint: &Endpoint) -> Result<Vec<u8>, EngineError> {
+/// The answer's head, and whether someone other than root gave it.
+async fn exchange(endpoint: &Endpoint) -> Result<(Vec<u8>, bool), EngineError> {
     let lost = |source| refused(endpoint, source);
     if let Some(path) = endpoint.address.strip_prefix("unix://") {
         let stream = UnixStream::connect(path).await.map_err(lost)?;
-        return ask(stream).await.map_err(lost);
+        let rootless = stream.peer_cred().map_err(lost)?.uid() != 0;
+        return Ok((ask(stream).await.map_err(lost)?, rootless));
     }
     let host = tcp_host(endpoint)?;
     let stream = TcpStream::connect(host).await.map_err(lost)?;
-    ask(stream).await.map_err(lost)
+    Ok((ask(stream).await.map_err(lost)?, false))
 }
 
 /// `HOST:PORT` of an address without TLS.
@@ -110,7 +115,7 @@ fn read_head(head: &[u8]) -> Option<Pong> {
             kind = EngineKind::Podman;
         }
     }
-    Some(Pong { kind, api_version: api_version? })
+    Some(Pong { kind, api_version: api_version?, rootless: false })
 }
 
 fn first_line(head: &[u8]) -> String {
@@ -142,7 +147,7 @@ mod tests {
     #[test]
     fn podman_is_told_from_docker_by_its_own_header() {
         let docker = read_head(b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\n\r\nOK");
-        assert_eq!(docker, Some(Pong { kind: EngineKind::Docker, api_version: "1.41".to_owned() }));
+        assert_eq!(docker, Some(Pong { kind: EngineKind::Docker, api_version: "1.41".to_owned(), rootless: false }));
         let podman = read_head(b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nLibpod-Api-Version: 4.3.1\r\n\r\nOK");
         assert_eq!(podman.map(|pong| pong.kind), Some(EngineKind::Podman));
     }
