@@ -52,5 +52,4 @@ done
 failed=0
 for machine in "${machines[@]}"; do wait "$machine" || failed=1; done
 machines=()
-((failed == 0)) || echo "test-vm: a check FAILED; see above" >&2
-exit "$failed"
+((failed == 0)) || { echo "test-vm: a check FAILED, see above" >&2; exit 1; }

@@ -114,7 +114,10 @@ impl CellPlan {
         let mut unavailable = unavailable(engine, kernel, enforcement);
         let runtime_asked = request.policy.runtime.on && no_runtime.is_none();
         unavailable.extend(no_runtime.map(|reason| (Layer::Runtime, reason)));
-        let warnings = landlock_shortfall(&request.policy, kernel).into_iter().collect();
+        let warnings = landlock_shortfall(&request.policy, kernel)
+            .into_iter()
+            .chain(beyond_the_filter(&request, enforcement))
+            .collect();
         Self { request, enforcement, denials, runtime, own_kernel, unavailable, warnings, runtime_asked }
     }
 
@@ -298,6 +301,19 @@ fn shim_barrier(runtime: &str, engine: &Capabilities) -> Option<String> {
     }
     has_own_kernel(runtime)
         .then(|| format!("not observable on {runtime}: the specimen's calls never reach this kernel"))
+}
+
+/// Root with every capability can take over the shim, which has no filter, or the kernel: it may do unseen what the
+/// filter refuses it.
+fn beyond_the_filter(request: &Request, enforcement: Enforcement) -> Option<String> {
+    let policy = &request.policy;
+    let supervised = enforcement == Enforcement::Supervised && request.filter.is_some();
+    let root = policy.user.get().is_none_or(|user| user.uid == 0);
+    (supervised && root && !policy.caps.on).then(|| {
+        "seccomp: root with every capability can act through processes that have no filter, unseen: keep the user or \
+         the caps layer on"
+            .to_owned()
+    })
 }
 
 /// Refusing TCP came with ABI 4 (Linux 6.7): landlock(7).

@@ -433,7 +433,8 @@ async fn an_image_is_built_from_a_context(kind: EngineKind) {
     let built = engine.images().await.unwrap().into_iter().find(|image| image.reference.ends_with(&tag));
     let built = built.expect("the image is listed");
     assert!(built.size.0 > 0);
-    let removed = Command::new(kind.name()).args(["rmi", &built.id]).output().unwrap();
+    let to = if kind == EngineKind::Docker { "--host" } else { "--url" };
+    let removed = Command::new(kind.name()).args([to, &address(kind), "rmi", &built.reference]).output().unwrap();
     assert!(removed.status.success(), "{}", String::from_utf8_lossy(&removed.stderr));
 
     let (sender, _) = tokio::sync::mpsc::channel(1);

@@ -54,7 +54,7 @@ fn run(wanted: impl Fn(&str) -> bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The load of the last minute: proc_loadavg(5).
+/// The load of the last minute: `proc_loadavg(5)`.
 fn load() -> Result<String, Failure> {
     Ok(fs::read_to_string("/proc/loadavg")?.split(' ').next().unwrap_or_default().to_owned())
 }

@@ -58,16 +58,16 @@ impl Bench {
 /// Runs a command to its success.
 pub fn run(command: &mut Command) -> Result<Output, Failure> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
-    succeeded(format!("{command:?}"), output)
+    succeeded(command, output)
 }
 
 /// The output of a command that ended well.
-pub fn succeeded(command: String, output: Output) -> Result<Output, Failure> {
+pub fn succeeded(command: &Command, output: Output) -> Result<Output, Failure> {
     if output.status.success() {
         return Ok(output);
     }
     let said = [output.stdout, output.stderr].concat();
-    Err(format!("{command}: {}: {}", output.status, String::from_utf8_lossy(&said)).into())
+    Err(format!("{command:?}: {}: {}", output.status, String::from_utf8_lossy(&said)).into())
 }
 
 /// The figures that a program printed.

@@ -69,13 +69,12 @@ pub fn measure(bench: &Bench) -> Result<(), Failure> {
 }
 
 fn into_cat(bytes: u64, writer: &mut Command) -> Result<Flood, Failure> {
-    let command = format!("{writer:?}");
-    let mut writer = writer.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let pipe = writer.stdout.take().ok_or("no pipe")?;
+    let mut writing = writer.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let pipe = writing.stdout.take().ok_or("no pipe")?;
     let mut cat = Command::new("cat").stdin(pipe).stdout(Stdio::null()).spawn()?;
-    let output = writer.wait_with_output()?;
+    let output = writing.wait_with_output()?;
     cat.wait()?;
-    Flood::read(bytes, &succeeded(command, output)?.stderr)
+    Flood::read(bytes, &succeeded(writer, output)?.stderr)
 }
 
 fn attached(bench: &Bench, program: &Path) -> Command {
@@ -95,7 +94,7 @@ fn supervised(bench: &Bench, program: &Path) -> Result<(Flood, u32), Failure> {
         peak = peak_kib(child.id()).unwrap_or(peak);
         thread::sleep(LOOK);
     }
-    let output = succeeded(format!("{command:?}"), child.wait_with_output()?)?;
+    let output = succeeded(&command, child.wait_with_output()?)?;
     let summary: Value = serde_json::from_slice(&output.stdout)?;
     let (counted, kept) = (number(&summary["stdout_bytes"])?, summary["stdout"].as_str().unwrap_or_default().len());
     if counted != BYTES || kept != 10_000 {
@@ -105,7 +104,7 @@ fn supervised(bench: &Bench, program: &Path) -> Result<(Flood, u32), Failure> {
     Ok((flood, peak))
 }
 
-/// `VmHWM` of proc_pid_status(5); `None` once the process has ended.
+/// `VmHWM` of `proc_pid_status(5)`; `None` once the process has ended.
 fn peak_kib(pid: u32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.split_whitespace().next()?.parse().ok()

@@ -19,13 +19,12 @@ pub fn measure(bench: &Bench) -> Result<(), Failure> {
     fs::write(&profile, run(Command::new(HOTCELL).args(["seccomp", "show", "python", "--format", "json"]))?.stdout)?;
 
     compare("docker", "-H", &bench.docker, &script, &profile)?;
-    match &bench.podman {
-        Some(address) => compare("podman", "--url", address, &script, &profile),
-        None => {
-            println!("  podman: not measured, HOTCELL_TEST_PODMAN is not set (scripts/engines.sh up podman)");
-            Ok(())
-        }
+    if let Some(address) = &bench.podman {
+        compare("podman", "--url", address, &script, &profile)?;
+    } else {
+        println!("  podman: not measured, HOTCELL_TEST_PODMAN is not set (scripts/engines.sh up podman)");
     }
+    Ok(())
 }
 
 fn compare(client: &str, option: &str, address: &str, script: &Path, profile: &Path) -> Result<(), Failure> {
@@ -87,11 +86,11 @@ fn flags(client: &str, profile: &Path) -> Result<Vec<String>, Failure> {
         }
         match words.next().unwrap_or_default() {
             option if option.starts_with("seccomp=") => {
-                flags.extend([word.to_owned(), format!("seccomp={}", profile.display())])
+                flags.extend([word.to_owned(), format!("seccomp={}", profile.display())]);
             }
             option if option.starts_with("apparmor=") && !modules.contains("apparmor") => {}
             option if option.starts_with("label=") && !modules.contains("selinux") => {}
-            option => flags.extend([word.to_owned(), option.to_owned()]),
+            option => flags.extend([word, option].map(str::to_owned)),
         }
     }
     Ok(flags)

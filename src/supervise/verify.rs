@@ -199,7 +199,7 @@ fn judge(layer: Layer, plan: &CellPlan, reading: &Reading) -> Verdict {
         Layer::Seccomp => match (reading.status.field("Seccomp"), reading.status.field("Seccomp_filters")) {
             (None, _) => unverified("the kernel does not tell"),
             (Some("2"), _) if plan.enforcement == Enforcement::Supervised && reaches_past_the_filter(reading) => {
-                unverified("filter mode, but with the capabilities it keeps the specimen can reach past it: see caps")
+                yes("filter mode; but the capabilities that the specimen keeps reach past any filter: see caps")
             }
             (Some("2"), count) => yes(format!("filter mode, {} filter(s)", count.unwrap_or("some"))),
             (Some(_), _) => no("no filter"),
