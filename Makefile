@@ -18,7 +18,7 @@ test:
 	$(if $(VMHOST),$(MAKE) test-vm,@echo 'No HOTCELL_VMHOST: the layers that this kernel lacks were not tested.')
 
 lint:
-	shellcheck scripts/*.sh images/*.sh tests/images/*.sh
+	shellcheck scripts/*.sh images/*.sh tests/images/*.sh tests/vm/*.sh
 	cargo fmt --all --check
 	cargo fmt --manifest-path shim/Cargo.toml --check
 	cargo clippy --all-targets -- -D warnings

@@ -120,7 +120,7 @@ down_docker() {
   local cells=()
   if alive dockerd; then
     mapfile -t cells < <(private_docker ps -aq)
-    ((${#cells[@]} == 0)) || private_docker rm -f "${cells[@]}" >/dev/null
+    ((${#cells[@]} == 0)) || private_docker rm -f "${cells[@]}" >/dev/null || say "docker kept a container"
   fi
   stop dockerd
   [[ ! -e /sys/class/net/$bridge ]] || ip link delete "$bridge"

@@ -172,9 +172,9 @@ pub enum CellCaps {
 /// How a cell's standard streams and lifetime are arranged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CellIo {
-    /// The shim carries output over its own socket; the engine attaches nothing and removes the container at its end.
+    /// The shim carries output over its own socket; the engine attaches nothing.
     Shim,
-    /// The engine carries output by attach and keeps the container until removed.
+    /// The engine carries output by attach.
     Attach,
 }
 

@@ -24,6 +24,10 @@ const DONE: &[u8] = b"done";
 /// A create that was under way when the workbench died may still succeed: pauses before looking for it again.
 const LATE_CREATE: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(750)];
 
+/// How often, and how many times, a cell that is made and not yet started is looked at.
+const START_LOOK: Duration = Duration::from_millis(50);
+const START_LOOKS: u32 = 14;
+
 /// What a reaper is to remove.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remains {
@@ -83,24 +87,39 @@ pub fn reap(remains: &Remains) -> Result<(), ReapError> {
     if word == DONE {
         return Ok(());
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(remove_cell(remains))?;
-    match fs::remove_dir_all(&remains.directory) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+    let was_made = celldir::is_made(&remains.directory);
+    // The cell has its own hold on what is bound into it.
+    let directory = match fs::remove_dir_all(&remains.directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
-    }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(remove_cell(remains, was_made))?;
+    Ok(directory?)
 }
 
-async fn remove_cell(remains: &Remains) -> Result<(), EngineError> {
+async fn remove_cell(remains: &Remains, was_made: bool) -> Result<(), EngineError> {
     let engine = DockerEngine::connect(&remains.endpoint).await?;
-    engine.remove(&remains.cell).await?;
-    if !celldir::is_made(&remains.directory) {
+    remove_settled(&engine, &remains.cell).await?;
+    if !was_made {
         for pause in LATE_CREATE {
             tokio::time::sleep(pause).await;
-            engine.remove(&remains.cell).await?;
+            remove_settled(&engine, &remains.cell).await?;
         }
     }
     Ok(())
+}
+
+/// A removal that meets a start still under way leaves Docker (20.10) with a nameless entry that nobody can remove: the
+/// start gets its time first.
+async fn remove_settled(engine: &DockerEngine, cell: &CellName) -> Result<(), EngineError> {
+    for _ in 0..START_LOOKS {
+        match engine.inspect(cell).await {
+            Ok(seen) if !seen.running && seen.exit_code.is_none() => tokio::time::sleep(START_LOOK).await,
+            _ => break,
+        }
+    }
+    engine.remove(cell).await
 }
 
 /// Why remains stay.

@@ -6,6 +6,7 @@ set -euo pipefail
 scope=$1
 failed=0
 
+# shellcheck source=/dev/null
 release=$(. /etc/os-release && echo "$VERSION_CODENAME")
 
 # checks COMMAND...: one engine's.

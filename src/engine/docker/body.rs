@@ -64,7 +64,8 @@ fn host_config(spec: &CellSpec, dialect: Dialect<'_>) -> HostConfig {
     };
     let unmasked = (dialect.kind == EngineKind::Docker && !spec.proc_masks).then(Vec::new);
     HostConfig {
-        auto_remove: Some(spec.io == CellIo::Shim),
+        // Docker 20.10 was seen to keep a nameless "Removal In Progress" where its own removal met ours.
+        auto_remove: Some(false),
         // Our own program is process 1, whatever the daemon's `init` setting says.
         init: Some(false),
         restart_policy: Some(RestartPolicy { name: Some(RestartPolicyNameEnum::NO), maximum_retry_count: None }),
