@@ -73,6 +73,8 @@ pub struct CellPlan {
     pub runtime: String,
     /// That runtime has a kernel of its own: only the limits around it can be read from this one.
     pub own_kernel: bool,
+    /// The cell's processes are this kernel's, by the numbers the engine tells.
+    pub local: bool,
     /// Layers that cannot be had here, and why.
     pub unavailable: BTreeMap<Layer, String>,
     /// What the reviewer should know before it runs.
@@ -118,7 +120,17 @@ impl CellPlan {
             .into_iter()
             .chain(beyond_the_filter(&request, enforcement))
             .collect();
-        Self { request, enforcement, denials, runtime, own_kernel, unavailable, warnings, runtime_asked }
+        Self {
+            request,
+            enforcement,
+            denials,
+            runtime,
+            own_kernel,
+            local: engine.local,
+            unavailable,
+            warnings,
+            runtime_asked,
+        }
     }
 
     /// The layer's setting holds only if it is asked for and can be had.

@@ -4,6 +4,9 @@
 mod common;
 
 use std::fs::{self, File};
+use std::io;
+use std::net::{Shutdown, TcpListener};
+use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,13 +22,13 @@ int main(void) { return write(1, "static\n", 7) == 7 ? 4 : 1; }
 // ------------------------------------------------------- the three verifications ----
 
 fn an_outbound_request_fails_and_its_connect_is_told(engine: Engine) {
-    let code = "import socket\ntry:\n    socket.create_connection(('93.184.216.34', 443), timeout=3)\n\
+    let code = "import socket\ntry:\n    socket.create_connection(('203.0.113.7', 443), timeout=3)\n\
                 except OSError as error:\n    print(f'HELD: {error}')\n    raise SystemExit(1)\n";
     let report = Hotcell::hardened(engine).report(&Specimen::python(code));
     report.held();
     let denials = report.denials_of("connect");
     assert_eq!(denials.len(), 1, "{report}");
-    assert!(denials[0]["args"][1].as_str().unwrap().contains("93.184.216.34:443"), "{report}");
+    assert!(denials[0]["args"][1].as_str().unwrap().contains("203.0.113.7:443"), "{report}");
     // With a name, the resolver is what is refused first.
     let report = Hotcell::hardened(engine).report(&Specimen::fixture("outbound.py"));
     report.held();
@@ -359,7 +362,42 @@ fn the_shim_is_static_and_at_most_a_mebibyte() {
     assert!(!kinds.contains(&interpreter) && !kinds.contains(&dynamic), "{kinds:?}");
 }
 
+/// Passes connections to an engine's socket on, so that it seems to be on another machine.
+fn over_tcp(engine: Engine) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("tcp://{}", listener.local_addr().unwrap());
+    let socket = engine.socket();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, engine) = (client.unwrap(), UnixStream::connect(&socket).unwrap());
+            let (mut answers, mut back) = (engine.try_clone().unwrap(), client.try_clone().unwrap());
+            thread::spawn(move || {
+                let _ = io::copy(&mut answers, &mut back);
+                let _ = back.shutdown(Shutdown::Both);
+            });
+            let (mut requests, mut to_engine) = (client, engine);
+            thread::spawn(move || {
+                let _ = io::copy(&mut requests, &mut to_engine);
+                let _ = to_engine.shutdown(Shutdown::Write);
+            });
+        }
+    });
+    address
+}
+
+fn an_engine_elsewhere_is_asked_for_figures_and_its_process_numbers_are_not_looked_up_here(engine: Engine) {
+    let uid = common::own_uid();
+    let hotcell = Hotcell::at(&over_tcp(engine)).with(&["--layer", &format!("user={uid}:{uid}")]);
+    let report = hotcell.report(&Specimen::python("import time\nprint('REACHED')\ntime.sleep(3)"));
+    report.reached().tells_layer("caps", true, "unverified").tells_layer("memory", true, "unverified");
+    assert_eq!((&report.json["enforcement"], &report.json["denials_observable"]), (&json!("native"), &json!(false)));
+    assert!(report.json["cpu_ms"].as_f64().unwrap() > 0.0, "{report}");
+    assert!(report.json["memory_peak_bytes"].as_u64().unwrap() > 1 << 20, "{report}");
+    assert!(report.json["pids_peak"].as_u64().unwrap() >= 1, "{report}");
+}
+
 on_both_engines!(
+    an_engine_elsewhere_is_asked_for_figures_and_its_process_numbers_are_not_looked_up_here,
     an_outbound_request_fails_and_its_connect_is_told,
     a_thousand_forks_end_quickly_with_an_error_in_the_specimen,
     writing_below_etc_fails_read_only,

@@ -20,7 +20,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::policy::{Bytes, Millicores};
-use crate::run::Stream;
+use crate::run::{Sample, Stream};
 
 /// Which family of engine answers at an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -306,6 +306,9 @@ pub trait Engine: Send + Sync {
     async fn wait(&self, cell: &CellName) -> Result<i64, EngineError>;
     /// What the engine knows of a cell.
     async fn inspect(&self, cell: &CellName) -> Result<Inspected, EngineError>;
+    /// What a running cell uses, as the engine tells it: slower and coarser than its control group, for where that is
+    /// not on this machine.
+    async fn usage(&self, cell: &CellName) -> Result<Sample, EngineError>;
     /// Sends SIGKILL to process 1. A cell that has ended or is gone is not an error.
     async fn kill(&self, cell: &CellName) -> Result<(), EngineError>;
     /// Kills and removes a cell, and returns once it is gone. One that is gone, or going, is not an error.

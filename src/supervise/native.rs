@@ -2,6 +2,7 @@
 //! attach. What an exported `docker run` does, and the only way into a runtime
 //! with a kernel of its own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -13,7 +14,10 @@ use super::sampler::{INTERVAL, Sampler};
 use super::verify::{self, Reading};
 use crate::engine::{Attached, EngineError};
 use crate::plan;
-use crate::run::{EventKind, LayerState, Limit, LimitKind, Outcome, Stream};
+use crate::run::{EventKind, LayerState, Limit, LimitKind, Outcome, RunEvent, Stream};
+
+/// The time between two questions to the engine for the use of a cell; each takes it a while.
+const ASK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How long a kill may take to show.
 const KILL_AGAIN: Duration = Duration::from_secs(1);
@@ -28,8 +32,9 @@ pub async fn run(cell: &Cell, run: &Run<'_>, streams: Attached, stdin: Stdin) ->
     started(&*cell.site.engine, &cell.name).await?;
     run.clock.start();
 
-    // It runs already: what cannot be asked now is unverified, and its end is told by the wait.
-    let pid = cell.site.engine.inspect(&cell.name).await.ok().and_then(|seen| seen.pid);
+    // It runs already: what cannot be asked now is unverified, and its end is told by the wait. Another machine's
+    // process numbers mean nothing here.
+    let pid = cell.site.engine.inspect(&cell.name).await.ok().and_then(|seen| seen.pid).filter(|_| cell.plan.local);
     let cgroup = pid.and_then(|pid| Cgroup::of(pid).ok());
     run.tell(cell.facts(plan::facts(run.specimen), layers(cell, pid, cgroup.as_ref()))).await;
     run.tell(EventKind::Started { pid: pid.unwrap_or(0) }).await;
@@ -42,6 +47,7 @@ fn layers(cell: &Cell, pid: Option<u32>, cgroup: Option<&Cgroup>) -> Vec<LayerSt
     match pid.map(|pid| Reading::of(pid, cgroup)) {
         Some(Ok(reading)) if plan.own_kernel => verify::judge_outside(plan, &reading),
         Some(Ok(reading)) => verify::judge_running(plan, &reading),
+        None if !plan.local => verify::all_unverified(plan, "the cell's processes are not this machine's to read"),
         Some(Err(_)) | None => verify::all_unverified(plan, "the specimen ended before it could be read"),
     }
 }
@@ -65,6 +71,7 @@ impl<'a> Watch<'a> {
     async fn watch(mut self, streams: Attached, stdin: Stdin) -> Ended {
         let Attached { mut output, input } = streams;
         let feeding = tokio::spawn(stdin.feed(input));
+        let asking = self.sampler.is_none().then(|| tokio::spawn(ask_engine(self.cell, self.run)));
         let (cell, mut stop) = (self.cell, self.run.stop.clone());
         let ended = cell.site.engine.wait(&cell.name);
         tokio::pin!(ended);
@@ -103,6 +110,9 @@ impl<'a> Watch<'a> {
             }
         }
         feeding.abort();
+        if let Some(asking) = asking {
+            asking.abort();
+        }
         let duration = self.run.clock.now();
         self.finish(cut, code, duration).await
     }
@@ -140,6 +150,21 @@ impl<'a> Watch<'a> {
             (None, None) => Outcome::CellLost("the engine told no exit code".to_owned()),
         };
         Ended { warnings: self.warnings, backlog, ..Ended::plain(outcome, duration) }
+    }
+}
+
+/// Tells what the engine says the cell uses, as often as it likes to say it, where the control group is out of reach.
+fn ask_engine(cell: &Cell, run: &Run<'_>) -> impl Future<Output = ()> + use<> {
+    let (engine, name) = (Arc::clone(&cell.site.engine), cell.name.clone());
+    let (clock, events) = (run.clock.clone(), run.events.clone());
+    async move {
+        loop {
+            if let Ok(sample) = engine.usage(&name).await {
+                // The next answer makes good what finds no room.
+                let _ = events.try_send(RunEvent { at: clock.now(), kind: EventKind::Resource(sample) });
+            }
+            tokio::time::sleep(ASK_INTERVAL).await;
+        }
     }
 }
 

@@ -1,11 +1,16 @@
 //! What engines answer, in hotcell's words. Pure.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use bollard::models::{ContainerInspectResponse, ImageSummary as ApiImage, SystemInfo, SystemInfoCgroupVersionEnum};
+use bollard::models::{
+    ContainerBlkioStatEntry, ContainerInspectResponse, ContainerStatsResponse, ImageSummary as ApiImage, SystemInfo,
+    SystemInfoCgroupVersionEnum,
+};
 
 use super::ping::Pong;
 use crate::engine::{Bytes, Capabilities, CgroupVersion, EngineKind, ImageSummary, Inspected, Limits};
+use crate::run::Sample;
 
 /// This machine, as far as it serves to recognise it in an engine's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +82,30 @@ pub fn capabilities(pong: &Pong, address: &str, info: &SystemInfo, host: &ThisHo
         kernel: info.kernel_version.clone().unwrap_or_default(),
         architecture: architecture(info.architecture.as_deref().unwrap_or_default()),
         warnings: info.warnings.clone().unwrap_or_default(),
+    }
+}
+
+/// Reads `/containers/NAME/stats`. Docker leaves the peak out on cgroup v2.
+pub fn usage(stats: &ContainerStatsResponse) -> Sample {
+    let memory = stats.memory_stats.as_ref();
+    let cpu = stats.cpu_stats.as_ref();
+    let throttling = cpu.and_then(|cpu| cpu.throttling_data.as_ref());
+    let blocks = stats.blkio_stats.as_ref().and_then(|blocks| blocks.io_service_bytes_recursive.as_deref());
+    let moved = |way: &str| {
+        let ours =
+            |entry: &&ContainerBlkioStatEntry| entry.op.as_deref().is_some_and(|op| op.eq_ignore_ascii_case(way));
+        blocks.map(|entries| Bytes(entries.iter().filter(ours).filter_map(|entry| entry.value).sum()))
+    };
+    Sample {
+        memory: memory.and_then(|memory| memory.usage).map(Bytes),
+        memory_peak: memory.and_then(|memory| memory.max_usage).filter(|peak| *peak > 0).map(Bytes),
+        cpu: cpu.and_then(|cpu| cpu.cpu_usage.as_ref()?.total_usage).map(Duration::from_nanos),
+        throttled_periods: throttling.and_then(|throttling| throttling.throttled_periods),
+        throttled: throttling.and_then(|throttling| throttling.throttled_time).map(Duration::from_nanos),
+        pids: stats.pids_stats.as_ref().and_then(|pids| pids.current),
+        pids_peak: None,
+        read: moved("read"),
+        written: moved("write"),
     }
 }
 

@@ -17,7 +17,8 @@ use bollard::errors::Error as Api;
 use bollard::models::{ContainerCreateResponse, ContainerInspectResponse};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
-    ListImagesOptions, RemoveContainerOptionsBuilder, StartContainerOptions, WaitContainerOptionsBuilder,
+    ListImagesOptions, RemoveContainerOptionsBuilder, StartContainerOptions, StatsOptionsBuilder,
+    WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt;
 use rustix::thread::{CapabilitySet, capability_is_in_bounding_set};
@@ -32,6 +33,7 @@ use super::{
     Attached, Capabilities, CellCaps, CellName, CellSeccomp, CellSpec, Created, Endpoint, Engine, EngineError,
     EngineKind, ImageSummary, Inspected, OWNER_LABEL, OwnedCell,
 };
+use crate::run::Sample;
 
 /// How long an engine may take to make, start or remove a cell.
 const WORK_TIMEOUT: Duration = Duration::from_mins(1);
@@ -251,6 +253,16 @@ impl Engine for DockerEngine {
         match look(&self.docker, cell).await {
             Ok(answer) => Ok(answers::inspected(&answer)),
             Err(error) => Err(self.question("inspect cell", &cell.0).cell_fault(cell, error)),
+        }
+    }
+
+    async fn usage(&self, cell: &CellName) -> Result<Sample, EngineError> {
+        let options = StatsOptionsBuilder::default().stream(false).one_shot(true).build();
+        let question = self.question("ask for the use of cell", &cell.0);
+        match self.docker.stats(&cell.0, Some(options)).next().await {
+            Some(Ok(stats)) => Ok(answers::usage(&stats)),
+            Some(Err(error)) => Err(question.cell_fault(cell, error)),
+            None => Err(question.gone(None)),
         }
     }
 
