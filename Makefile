@@ -29,7 +29,7 @@ lint:
 
 bench:
 	scripts/setup.sh test
-	scripts/with-engines.sh cargo bench
+	scripts/with-engines.sh cargo bench --bench figures
 
 test-vm:
 	scripts/test-vm.sh $(VMHOST)
