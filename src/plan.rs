@@ -217,7 +217,7 @@ impl CellPlan {
             selinux: policy.selinux.get().filter(|_| self.wants(Layer::Selinux)).map(|label| label.0.clone()),
             ulimits: if native { self.ulimits() } else { Vec::new() },
             user: (user.uid, user.gid),
-            userns: policy.userns.on,
+            userns: self.wants(Layer::Userns),
             private_ipc: policy.ipc.on,
             proc_masks: policy.proc_masks.on,
         }
@@ -354,8 +354,11 @@ fn unavailable(engine: &Capabilities, kernel: &Kernel, enforcement: Enforcement)
     };
     unless(has("apparmor") && !engine.rootless, Layer::Apparmor, no_apparmor);
     unless(has("selinux"), Layer::Selinux, "SELinux is not enabled in the engine");
-    let userns = engine.rootless || has("userns") || engine.kind == EngineKind::Podman;
-    unless(userns, Layer::Userns, "the Docker daemon runs without userns-remap");
+    let no_userns = match engine.kind {
+        EngineKind::Docker => "the Docker daemon runs without userns-remap",
+        EngineKind::Podman => "the user `containers` has no range of ids in /etc/subuid and /etc/subgid",
+    };
+    unless(engine.rootless || has("userns"), Layer::Userns, no_userns);
     match enforcement {
         Enforcement::Native => unless(false, Layer::Landlock, "only the shim can apply it, and there is none here"),
         Enforcement::Supervised => {

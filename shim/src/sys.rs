@@ -329,6 +329,7 @@ pub fn install_filter(filter: &[u8]) -> Result<Fd, Errno> {
     }
 }
 
+// SAFETY: the C library defines it so: environ(7).
 unsafe extern "C" {
     static mut environ: *const *const c_char;
 }

@@ -21,6 +21,8 @@ pub struct ThisHost {
     pub name: String,
     /// `MemTotal`, in bytes.
     pub memory: u64,
+    /// The user `containers` has ranges of ids, from which rootful Podman makes user namespaces (`subuid(5)`).
+    pub container_ids: bool,
 }
 
 impl ThisHost {
@@ -32,6 +34,7 @@ impl ThisHost {
             kernel: uname.release().to_string_lossy().into_owned(),
             name: uname.nodename().to_string_lossy().into_owned(),
             memory: info.totalram.saturating_mul(u64::from(info.mem_unit)),
+            container_ids: ["/etc/subuid", "/etc/subgid"].into_iter().all(has_container_range),
         }
     }
 
@@ -46,9 +49,17 @@ impl ThisHost {
     }
 }
 
+fn has_container_range(file: &str) -> bool {
+    std::fs::read_to_string(file).is_ok_and(|ranges| ranges.lines().any(|line| line.starts_with("containers:")))
+}
+
 /// Reads `/info`.
 pub fn capabilities(pong: &Pong, address: &str, info: &SystemInfo, host: &ThisHost) -> Capabilities {
-    let security = security_names(info.security_options.as_deref().unwrap_or_default());
+    let mut security = security_names(info.security_options.as_deref().unwrap_or_default());
+    let local = address.starts_with("unix://") && host.is(info);
+    if pong.kind == EngineKind::Podman && local && host.container_ids {
+        security.push("userns".to_owned());
+    }
     let default_runtime = info.default_runtime.clone().unwrap_or_default();
     let runtimes = match pong.kind {
         EngineKind::Docker => {
@@ -78,7 +89,7 @@ pub fn capabilities(pong: &Pong, address: &str, info: &SystemInfo, host: &ThisHo
         },
         rootless: pong.rootless || security.iter().any(|name| name == "rootless"),
         security,
-        local: address.starts_with("unix://") && host.is(info),
+        local,
         kernel: info.kernel_version.clone().unwrap_or_default(),
         architecture: architecture(info.architecture.as_deref().unwrap_or_default()),
         warnings: info.warnings.clone().unwrap_or_default(),
@@ -169,7 +180,7 @@ mod tests {
     use super::*;
 
     fn here() -> ThisHost {
-        ThisHost { kernel: "6.1.0".to_owned(), name: "lab".to_owned(), memory: 1 << 30 }
+        ThisHost { kernel: "6.1.0".to_owned(), name: "lab".to_owned(), memory: 1 << 30, container_ids: false }
     }
 
     fn info() -> SystemInfo {
@@ -185,6 +196,16 @@ mod tests {
 
     fn told(kind: EngineKind, address: &str, info: &SystemInfo) -> Capabilities {
         capabilities(&Pong { kind, api_version: "1.41".to_owned(), rootless: false }, address, info, &here())
+    }
+
+    #[test]
+    fn rootful_podman_makes_user_namespaces_only_from_the_ranges_of_containers() {
+        for container_ids in [false, true] {
+            let host = ThisHost { container_ids, ..here() };
+            let pong = Pong { kind: EngineKind::Podman, api_version: "1.41".to_owned(), rootless: false };
+            let told = capabilities(&pong, "unix:///run/podman.sock", &info(), &host);
+            assert_eq!(told.security.iter().any(|name| name == "userns"), container_ids, "{told:?}");
+        }
     }
 
     #[test]
