@@ -34,3 +34,4 @@ pub mod seccomp;
 pub mod specimen;
 pub mod supervise;
 pub mod text;
+pub mod tui;

@@ -4,6 +4,7 @@
 
 mod event;
 mod json;
+mod log;
 mod summary;
 
 pub use event::{
@@ -11,4 +12,5 @@ pub use event::{
     Refusal, RunEvent, Sample, SpecimenFacts, Stream,
 };
 pub use json::{event_json, summary_json, to_line, to_pretty};
+pub use log::{LimitMark, OutputLine, RunLog, TimedSample};
 pub use summary::{LimitTotal, StreamTotals, Summary};

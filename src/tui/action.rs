@@ -1,0 +1,167 @@
+//! What can happen to the workbench, and what it wants done.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ratatui::layout::{Position, Size};
+
+use super::command::Command;
+use super::highlight::Analysis;
+use super::session::Session;
+use super::state::{EngineFacts, Planned, RunId, Ticket};
+use super::theme::Theme;
+use crate::engine::Endpoint;
+use crate::policy::Policy;
+use crate::run::RunEvent;
+use crate::specimen::Specimen;
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// A key, or a choice from the palette.
+    Command(Command),
+    /// A character was typed.
+    Type(char),
+    /// The terminal pasted this.
+    Paste(String),
+    /// The mouse.
+    Mouse(Mouse, Position),
+    /// The screen has another size.
+    Resize(Size),
+    /// Time has passed.
+    Tick,
+    /// The engine was looked for.
+    Connected(Result<Box<EngineFacts>, String>),
+    /// The toggles have not changed for a while.
+    Settled(Ticket),
+    /// How the engine will meet the request.
+    Planned(Ticket, Box<Planned>),
+    /// A cell waits, or could not be made.
+    Warmed(Ticket, Result<(), String>),
+    /// The cell that waited is gone.
+    WarmLost(Ticket, String),
+    /// Something happened in a run.
+    Run(RunId, Box<RunEvent>),
+    /// The specimen's processes were held, or let go on; or could not be.
+    Held(RunId, Result<bool, String>),
+    /// A file was read to be the specimen.
+    Opened(PathBuf, Result<Vec<u8>, String>),
+    /// A path that was being typed can go on like this.
+    Completed {
+        /// What was typed.
+        typed: String,
+        /// What it can become.
+        candidates: Vec<String>,
+    },
+    /// A file was written, or could not be.
+    Saved(PathBuf, Result<(), String>),
+    /// The names that can be chosen from.
+    Listed(Listing, Vec<String>),
+    /// A policy was read.
+    PolicyLoaded(Result<Box<Policy>, String>),
+    /// A theme was read.
+    ThemeLoaded(String, Result<Box<Theme>, String>),
+    /// The specimen's text was analysed.
+    Analysed(Box<Analysis>),
+    /// A signal asks the workbench to end.
+    Terminate,
+}
+
+/// What the mouse did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mouse {
+    /// The left button went down.
+    Press,
+    /// It moved, with the button down.
+    Drag,
+    /// The button came up.
+    Release,
+    /// The wheel turned up.
+    ScrollUp,
+    /// The wheel turned down.
+    ScrollDown,
+}
+
+/// What can be chosen from a list of names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// Policies.
+    Policies,
+    /// Seccomp profiles.
+    Profiles,
+    /// Themes.
+    Themes,
+    /// Engines' addresses.
+    Engines,
+}
+
+/// Something to be done outside the state.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Leave, with this exit status.
+    Quit(u8),
+    /// Give the terminal back until the shell continues us.
+    Suspend,
+    /// Draw everything anew.
+    Redraw,
+    /// Look for the engine: the configured one, or this.
+    Connect(Option<Endpoint>),
+    /// Send [`Action::Settled`] after a while.
+    Settle(Ticket),
+    /// Make a cell that waits; the one that waits now is used, or discarded.
+    Warm(Ticket, Box<CellRequest>),
+    /// Run the specimen in the cell of that ticket once it waits.
+    Run(RunId, Ticket, Box<Specimen>),
+    /// Kill what runs.
+    Stop(RunId),
+    /// Hold what runs, or let it go on.
+    Hold(RunId, bool),
+    /// Highlight the text and look for hidden characters.
+    Analyse {
+        /// The text's revision.
+        revision: u64,
+        /// Its lines.
+        lines: Vec<String>,
+        /// Its language's name.
+        language: Option<String>,
+    },
+    /// Read a file to be the specimen.
+    Open(PathBuf),
+    /// Complete a path.
+    Complete(String),
+    /// Write a file; one that exists is replaced only where that is said.
+    Save {
+        /// Where.
+        path: PathBuf,
+        /// What.
+        bytes: Vec<u8>,
+        /// Whether a file there may be replaced.
+        replace: bool,
+    },
+    /// Put this on the terminal's clipboard.
+    Copy(String),
+    /// Read the names that can be chosen from.
+    List(Listing),
+    /// Read a policy.
+    LoadPolicy(String),
+    /// Read a theme.
+    LoadTheme(String),
+    /// Remember the session.
+    Remember(Box<Session>),
+}
+
+/// The cell that is wanted.
+#[derive(Clone, Debug)]
+pub struct CellRequest {
+    /// The layers.
+    pub policy: Policy,
+    /// The image reference.
+    pub image: String,
+    /// The engine enforces the profile itself.
+    pub native: bool,
+    /// The specimen as it is now; a cell under native enforcement is made for its name.
+    pub specimen: Specimen,
+}
+
+/// How long the toggles must rest until a cell is made for them.
+pub const SETTLE: Duration = Duration::from_millis(150);

@@ -1,0 +1,45 @@
+//! The border and title that every pane has.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType};
+
+use crate::tui::layout::{Pane, inside};
+use crate::tui::theme::{Role, Theme};
+
+/// What stands in a pane's border.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Title {
+    /// Behind the pane's name: counts and modes.
+    pub note: String,
+    /// At the right.
+    pub right: String,
+    /// At the bottom right: filters, positions.
+    pub bottom: String,
+}
+
+/// Draws a pane's border and gives what is inside.
+pub fn draw(frame: &mut Frame<'_>, area: Rect, pane: Pane, focused: bool, title: &Title, theme: &Theme) -> Rect {
+    let border = theme.style(if focused { Role::BorderFocused } else { Role::Border });
+    let number = Pane::ALL.iter().position(|each| *each == pane).unwrap_or(0) + 1;
+    let mut left = vec![
+        Span::styled(format!(" {number} "), theme.style(Role::Key)),
+        Span::styled(format!("{} ", pane.title()), border),
+    ];
+    if !title.note.is_empty() {
+        left.push(Span::styled(format!("{} ", title.note), theme.style(Role::Muted)));
+    }
+    // Colour is not the only sign of the focus: its border is a double line.
+    let kind = if focused { BorderType::Double } else { BorderType::Rounded };
+    let mut block = Block::bordered().border_type(kind).border_style(border).title_top(Line::from(left));
+    if !title.right.is_empty() {
+        block = block.title_top(Line::styled(format!(" {} ", title.right), theme.style(Role::Muted)).right_aligned());
+    }
+    if !title.bottom.is_empty() {
+        block =
+            block.title_bottom(Line::styled(format!(" {} ", title.bottom), theme.style(Role::Muted)).right_aligned());
+    }
+    frame.render_widget(block, area);
+    inside(area)
+}

@@ -1,0 +1,5 @@
+//! The layers pane.
+
+/// What the reviewer does with the list.
+#[derive(Clone, Debug, Default)]
+pub struct LayersPane;

@@ -1,0 +1,249 @@
+//! What the workbench knows and shows. Only [`super::update`] changes it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ratatui::layout::Size;
+
+use super::editor::Editor;
+use super::keymap::Keymap;
+use super::layout::{Areas, Divider, Pane, Splits};
+use super::overlay::Overlay;
+use super::panes::{denials::DenialsPane, layers::LayersPane, output::OutputPane};
+use super::theme::Theme;
+use crate::engine::{Capabilities, Endpoint};
+use crate::plan::Kernel;
+use crate::policy::{Layer, Policy};
+use crate::run::{Denial, Enforcement, Observation, RunLog};
+
+/// Everything.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Time since the workbench was opened, as of the action at hand.
+    pub now: Duration,
+    /// The screen's size.
+    pub size: Size,
+    /// Keys, as configured.
+    pub keymap: Keymap,
+    /// Colours, as chosen.
+    pub theme: Theme,
+    /// The theme's name.
+    pub theme_name: String,
+    /// The panes' shares.
+    pub splits: Splits,
+    /// The pane that has the focus.
+    pub focus: Pane,
+    /// The focused pane has the whole screen.
+    pub zoomed: bool,
+    /// The divider that the mouse holds.
+    pub dragging: Option<Divider>,
+    /// What is over the panes.
+    pub overlay: Option<Overlay>,
+    /// What the footer tells instead of keys, until then.
+    pub notice: Option<Notice>,
+    /// The specimen.
+    pub editor: Editor,
+    /// Keys type into the specimen.
+    pub editing: bool,
+    /// Paths opened before, the last first.
+    pub recent: Vec<PathBuf>,
+    /// What the next run will be isolated by.
+    pub bench: Bench,
+    /// What makes cells.
+    pub engine: EngineState,
+    /// The cell that waits for the next run.
+    pub warm: WarmCell,
+    /// The last runs.
+    pub runs: Runs,
+    /// Exposures that the reviewer has been asked about: the layers that open each.
+    pub accepted: BTreeSet<Vec<Layer>>,
+    /// The layers pane.
+    pub layers: LayersPane,
+    /// The denials pane.
+    pub denials: DenialsPane,
+    /// The output pane.
+    pub output: OutputPane,
+}
+
+/// A message to the reviewer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// What, already safe to show.
+    pub text: String,
+    /// Something went wrong.
+    pub bad: bool,
+    /// When it goes.
+    pub until: Duration,
+}
+
+/// What the next run will be isolated by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bench {
+    /// The layers as they are toggled.
+    pub policy: Policy,
+    /// The policy as it was loaded.
+    pub base: Policy,
+    /// The image reference.
+    pub image: String,
+    /// The engine enforces the profile itself.
+    pub native: bool,
+    /// What this kernel has.
+    pub kernel: Kernel,
+    /// How the engine meets the request; `None` until it was planned.
+    pub planned: Option<Planned>,
+}
+
+impl Bench {
+    /// Whether anything differs from the policy as it was loaded.
+    pub fn is_changed(&self) -> bool {
+        self.policy != self.base
+    }
+}
+
+/// What a plan says before there is a cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// Who enforces the process-level layers.
+    pub enforcement: Enforcement,
+    /// Whether denials will be seen.
+    pub denials: Observation,
+    /// The runtime that makes the cell.
+    pub runtime: String,
+    /// Layers that cannot be had here, and why.
+    pub unavailable: BTreeMap<Layer, String>,
+    /// What the reviewer should know before it runs.
+    pub warnings: Vec<String>,
+}
+
+/// What makes cells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EngineState {
+    /// It is being looked for.
+    Connecting,
+    /// It answers.
+    Up(Box<EngineFacts>),
+    /// It does not, and why.
+    Lost(String),
+}
+
+/// An engine that answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineFacts {
+    /// Where it listens.
+    pub endpoint: Endpoint,
+    /// What it can do.
+    pub capabilities: Capabilities,
+}
+
+/// Tells one request for a warm cell from the others; a later one makes an earlier one void.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(pub u32);
+
+/// The cell that waits for the next run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WarmCell {
+    /// There is none: no engine, or a run is under way.
+    None,
+    /// The toggles have just changed.
+    Settling(Ticket),
+    /// It is being made, since then.
+    Warming(Ticket, Duration),
+    /// It waits; making it took so long.
+    Ready(Ticket, Duration),
+    /// It could not be made.
+    Failed(String),
+}
+
+/// Tells one run of the session from the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunId(pub u32);
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It was asked for; the specimen does not execute yet.
+    Starting,
+    /// The specimen executes.
+    Running,
+    /// All its processes are stopped, and its deadline with them.
+    Held,
+    /// It is over.
+    Ended,
+}
+
+/// One run of the session.
+#[derive(Clone, Debug)]
+pub struct RunRecord {
+    /// Which.
+    pub id: RunId,
+    /// The specimen's name, already safe to show.
+    pub specimen: String,
+    /// The specimen's revision that ran.
+    pub revision: u64,
+    /// The policy it ran under, as toggled then.
+    pub policy: Policy,
+    /// The policy differed from the one of its name.
+    pub changed: bool,
+    /// When the key was pressed.
+    pub pressed: Duration,
+    /// A warm cell took it.
+    pub warm: bool,
+    /// From the key to the first byte of output.
+    pub first_output: Option<Duration>,
+    /// Where it stands.
+    pub phase: Phase,
+    /// When the specimen began to execute.
+    pub started: Option<Duration>,
+    /// When it was held.
+    pub held_since: Option<Duration>,
+    /// How long it was held before.
+    pub held_for: Duration,
+    /// What happened.
+    pub log: RunLog,
+}
+
+/// The last runs, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct Runs {
+    /// The runs that are kept.
+    pub kept: VecDeque<RunRecord>,
+    /// Which is shown: its place in `kept`.
+    pub shown: usize,
+    /// The number of runs so far.
+    pub count: u32,
+}
+
+impl Runs {
+    /// The run on the screen.
+    pub fn shown(&self) -> Option<&RunRecord> {
+        self.kept.get(self.shown)
+    }
+
+    /// The run that is not over.
+    pub fn live(&self) -> Option<&RunRecord> {
+        self.kept.back().filter(|run| run.phase != Phase::Ended)
+    }
+
+    /// A run by its identity.
+    pub fn get_mut(&mut self, id: RunId) -> Option<&mut RunRecord> {
+        self.kept.iter_mut().find(|run| run.id == id)
+    }
+}
+
+impl State {
+    /// Where everything is on the screen.
+    pub fn areas(&self) -> Areas {
+        Areas::new(self.size, &self.splits, self.focus, self.zoomed)
+    }
+
+    /// The denial that is selected, of the run on the screen.
+    pub fn selected_denial(&self) -> Option<&Denial> {
+        self.denials.selected(self.runs.shown()?)
+    }
+
+    /// The moment that is selected: output and resources mark it.
+    pub fn moment(&self) -> Option<Duration> {
+        self.selected_denial().map(|denial| denial.first)
+    }
+}

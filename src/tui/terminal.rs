@@ -1,0 +1,1 @@
+//! The terminal: taken over, given back whatever happens.
