@@ -1,7 +1,7 @@
 //! hotcell runs untrusted code where you can watch it.
 //!
 //! ```text
-//! cli ─► supervise ─► engine ─► plan ─► policy, seccomp, specimen ─► run
+//! cli ─► tui ─► supervise ─► engine ─► plan ─► policy, seccomp, specimen ─► run
 //! ```
 //!
 //! | module | what it is | pure |
@@ -15,6 +15,8 @@
 //! | [`supervise`] | shim socket, seccomp listener, sampling, verification, removal | no |
 //! | [`image`] | the sandbox image | no |
 //! | [`config`] | file + environment + arguments → validated settings | no |
+//! | [`profile`] | seccomp profiles by name or path, compiled for this machine | no |
+//! | [`tui`] | the workbench: state, update, panes | its `update` and views |
 //! | [`cli`] | one file a subcommand | no |
 //!
 //! The trust boundary: everything a specimen or its cell sends (output, memory
@@ -29,6 +31,7 @@ pub mod engine;
 pub mod image;
 pub mod plan;
 pub mod policy;
+pub mod profile;
 pub mod run;
 pub mod seccomp;
 pub mod specimen;

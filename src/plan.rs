@@ -171,6 +171,17 @@ impl CellPlan {
         env.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
     }
 
+    /// Whether a run can be held: only the shim can stop every process of a cell and the deadline's clock.
+    pub fn can_hold(&self) -> bool {
+        self.enforcement == Enforcement::Supervised
+    }
+
+    /// Whether the cell at this place, made as `spec` after `made`, is the one that this plan would make: then the two
+    /// differ in the launch alone. `argv` is the specimen's.
+    pub fn fits(&self, made: &Self, spec: &CellSpec, place: &CellPlace<'_>, argv: Vec<String>) -> bool {
+        self.enforcement == made.enforcement && self.runtime == made.runtime && self.spec(place, Some(argv)) == *spec
+    }
+
     /// The cell to ask the engine for. `argv` is the specimen's, which a cell without a shim starts itself.
     pub fn spec(&self, place: &CellPlace<'_>, argv: Option<Vec<String>>) -> CellSpec {
         let policy = &self.request.policy;
@@ -367,3 +378,6 @@ fn unavailable(engine: &Capabilities, kernel: &Kernel, enforcement: Enforcement)
     }
     reasons
 }
+
+#[cfg(test)]
+mod tests;

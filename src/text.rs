@@ -20,6 +20,7 @@
 //! later text cover earlier text.
 
 use std::fmt::Write;
+use std::str::Utf8Chunks;
 
 /// Shows one value: a path, a name, an argument. The result is a single line.
 pub fn visible(bytes: &[u8]) -> String {
@@ -90,6 +91,87 @@ impl VisibleStream {
     pub fn finish(&mut self) -> String {
         visible_lines(&std::mem::take(&mut self.held))
     }
+}
+
+/// A part of program output as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// As it was written; newlines and tabs too.
+    Text(&'a str),
+    /// The mark of one thing that is not printable.
+    Mark(String),
+}
+
+impl Piece<'_> {
+    /// What is shown.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Mark(mark) => mark,
+        }
+    }
+}
+
+/// What [`visible_lines`] shows, piece by piece, each made when it is asked for, so that who shows the beginning of a
+/// long line pays for no more.
+///
+/// A run of text comes in several pieces where it is long: a combining mark at the start of one belongs to the
+/// character before.
+pub fn visible_pieces(bytes: &[u8]) -> VisiblePieces<'_> {
+    VisiblePieces { chunks: bytes.utf8_chunks(), text: "", invalid: &[] }
+}
+
+/// See [`visible_pieces`].
+#[derive(Clone)]
+pub struct VisiblePieces<'a> {
+    chunks: Utf8Chunks<'a>,
+    text: &'a str,
+    invalid: &'a [u8],
+}
+
+impl<'a> Iterator for VisiblePieces<'a> {
+    type Item = Piece<'a>;
+
+    fn next(&mut self) -> Option<Piece<'a>> {
+        loop {
+            if !self.text.is_empty() {
+                return Some(self.next_of_text());
+            }
+            if let Some((byte, rest)) = self.invalid.split_first() {
+                self.invalid = rest;
+                let mut mark = String::new();
+                push_byte(&mut mark, *byte);
+                return Some(Piece::Mark(mark));
+            }
+            let chunk = self.chunks.next()?;
+            (self.text, self.invalid) = (chunk.valid(), chunk.invalid());
+        }
+    }
+}
+
+impl<'a> VisiblePieces<'a> {
+    fn next_of_text(&mut self) -> Piece<'a> {
+        let run = printable_run(self.text);
+        if run > 0 {
+            let (text, rest) = self.text.split_at(run);
+            self.text = rest;
+            return Piece::Text(text);
+        }
+        let mut chars = self.text.chars();
+        let mut mark = String::new();
+        if let Some(character) = chars.next() {
+            push_char(&mut mark, character, chars.as_str(), Form::Lines);
+        }
+        self.text = chars.as_str();
+        Piece::Mark(mark)
+    }
+}
+
+/// The length of the characters that a text begins with and that stay as they are, up to about a screen's line.
+fn printable_run(text: &str) -> usize {
+    const MOST: usize = 256;
+    let stays = |c: char| u8::try_from(c).is_ok_and(|byte| Form::Lines.is_plain(byte)) || is_printable(c);
+    text.char_indices().find(|(at, c)| *at >= MOST || !stays(*c)).map_or(text.len(), |(at, _)| at)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -249,6 +331,28 @@ mod tests {
         assert_eq!(stream.push(b"c\xf0\x9f\x98"), "\\xe6\\x97c");
         assert_eq!(stream.finish(), "\\xf0\\x9f\\x98");
         assert_eq!(stream.finish(), "");
+    }
+
+    #[test]
+    fn pieces_tell_marks_from_text_that_reads_the_same() {
+        let text = |text| Piece::Text(text);
+        let mark = |mark: &str| Piece::Mark(mark.to_owned());
+        let pieces: Vec<_> = visible_pieces("\\x1b\t\x1b[0m <U+202E>\u{202e}é\n".as_bytes()).collect();
+        assert_eq!(pieces, [text("\\x1b\t"), mark("\\x1b"), text("[0m <U+202E>"), mark("<U+202E>"), text("é\n")]);
+        assert_eq!(
+            visible_pieces(b"a\xff\xfeb\xc3").collect::<Vec<_>>(),
+            [text("a"), mark("\\xff"), mark("\\xfe"), text("b"), mark("\\xc3")]
+        );
+        assert_eq!(visible_pieces(b"").next(), None);
+    }
+
+    #[test]
+    fn pieces_joined_are_what_visible_lines_shows_however_long_the_text() {
+        let long = "日本\u{200b}é\x07 plain text \t".repeat(99) + &"e\u{301}".repeat(400) + &"z".repeat(1000);
+        for bytes in [long.as_bytes(), &long.as_bytes()[1..], b"\xf0\x9f\x98", b"\xc2\x9b31m\r\n"] {
+            let joined: String = visible_pieces(bytes).map(|piece| piece.as_str().to_owned()).collect();
+            assert_eq!(joined, visible_lines(bytes));
+        }
     }
 
     #[test]

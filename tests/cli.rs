@@ -8,7 +8,9 @@ use serde_json::Value;
 /// hotcell with a home of its own, so that no file of whoever runs the test counts.
 fn hotcell(home: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hotcell"));
-    for name in ["HOTCELL_CONFIG", "HOTCELL_ENGINE", "HOTCELL_IMAGE", "HOTCELL_POLICY", "XDG_CONFIG_HOME"] {
+    let names =
+        ["HOTCELL_CONFIG", "HOTCELL_ENGINE", "HOTCELL_IMAGE", "HOTCELL_POLICY", "HOTCELL_THEME", "XDG_CONFIG_HOME"];
+    for name in names {
         command.env_remove(name);
     }
     command.env("HOME", home).args(arguments).output().unwrap()
@@ -97,6 +99,78 @@ fn conditional_rules_follow_the_policy_that_is_named() {
     let chroot = |policy| told(&["seccomp", "show", "docker-default", "--policy", policy]).contains("\n    chroot\n");
     assert!(chroot("docker-default"));
     assert!(!chroot("hardened"));
+}
+
+#[test]
+fn the_configuration_is_shown_as_a_file_that_says_the_same() {
+    let home = tempfile::tempdir().unwrap();
+    let text = stdout(&hotcell(home.path(), &["config", "show"]));
+    assert!(
+        text.starts_with(&format!("# {}/.config/hotcell/config.toml: not there\n", home.path().display())),
+        "{text}"
+    );
+    let file = home.path().join("mine.toml");
+    std::fs::write(&file, text.replace("mouse = true", "mouse = false")).unwrap();
+    let file = file.to_str().unwrap();
+    let shown = stdout(&hotcell(home.path(), &["config", "show", "--config", file, "--engine", "podman"]));
+    assert!(shown.contains("\nmouse = false  # line "), "{shown}");
+    assert!(shown.contains("\nengine = \"podman\"  # --engine\n"), "{shown}");
+    let object = json(&["config", "show", "--config", file, "--format", "json"]);
+    let settings = object["settings"].as_array().unwrap();
+    assert!(settings.iter().any(|row| row["key"] == "keys.run" && row["value"][0] == "r"), "{object}");
+    assert_eq!(object["file"]["found"], true);
+}
+
+#[test]
+fn a_configuration_without_mistakes_is_ok() {
+    assert_eq!(told(&["config", "check"]), "ok (no configuration file; own policies 0, own seccomp profiles 0)\n");
+    assert_eq!(json(&["config", "check", "--format", "json"])["ok"], true);
+}
+
+#[test]
+fn every_mistake_of_the_configuration_its_policies_and_profiles_is_told_with_its_place() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join(".config/hotcell");
+    let write = |file: &str, text: &str| {
+        let path = dir.join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+    };
+    write("config.toml", "policy = 'hardend'\nimage = 5\n[keys]\nrun = 'x'\nstpo = 'f9'\n");
+    write("policies/wrong.toml", "memry = 1\n");
+    write("policies/lost.toml", "extends = 'hardened'\nseccomp = './nowhere.json'\n");
+    write("policies/right.toml", "extends = 'hardened'\n");
+    write("seccomp/wrong.json", "{\n  \"defaultAction\": \"SCMP_ACT_ALOW\"\n}\n");
+    let output = hotcell(home.path(), &["config", "check"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = stdout(&output);
+    let lines: Vec<&str> = text.lines().collect();
+    let dir = dir.display();
+    for (line, start) in lines.iter().zip([
+        format!("{dir}/config.toml:2:9: error: key `image`: expected a string"),
+        format!("{dir}/config.toml:5:1: error: key `keys.stpo`: no command has that name: did you mean `stop`?"),
+        format!("{dir}/config.toml:4:1: error: key `keys.run`: `x` is the key of `stop` too"),
+        format!("{dir}/config.toml:1:1: error: key `policy`: `hardend` is no policy (did you mean `hardened`?)"),
+        format!("{dir}/policies/lost.toml: error: key `seccomp`: reading the seccomp profile"),
+        format!("{dir}/policies/wrong.toml:1:1: error: key `memry`:"),
+        format!("{dir}/seccomp/wrong.json:2:20: error: unknown action"),
+    ]) {
+        assert!(line.starts_with(&start), "{line}\n{start}");
+    }
+    assert_eq!(lines.len(), 7, "{text}");
+}
+
+#[test]
+fn another_file_can_be_checked_before_it_is_put_in_force() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("new.toml");
+    std::fs::write(&file, "[tui]\nmoose = true\n").unwrap();
+    let output = hotcell(home.path(), &["config", "check", file.to_str().unwrap(), "--format", "json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let object: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let mistake = &object["mistakes"][0];
+    assert_eq!(mistake["place"], format!("{}:2:1", file.display()));
+    assert_eq!(mistake["message"], "unknown key `tui.moose`: did you mean `mouse`? allowed: theme, mouse");
 }
 
 #[test]

@@ -66,6 +66,14 @@ fn bollard_stays_in_the_docker_engine() {
 }
 
 #[test]
+fn the_screen_is_drawn_in_the_terminal_interface_alone() {
+    for library in ["ratatui", "crossterm"] {
+        let strays: Vec<_> = users("src", library).into_iter().filter(|path| !path.starts_with("src/tui/")).collect();
+        assert!(strays.is_empty(), "{library} is used in {strays:?}");
+    }
+}
+
+#[test]
 fn nothing_pure_waits_or_speaks_to_an_engine() {
     for module in PURE {
         for library in ["tokio", "bollard", "clap"] {
@@ -78,13 +86,16 @@ fn nothing_pure_waits_or_speaks_to_an_engine() {
 #[test]
 fn a_lower_module_does_not_know_a_higher_one() {
     for (module, above) in [
-        ("policy", &["cli", "supervise", "plan", "image", "config"][..]),
-        ("seccomp", &["cli", "supervise", "plan", "engine", "image", "config"]),
-        ("specimen", &["cli", "supervise", "plan", "engine", "image", "config"]),
-        ("run", &["cli", "supervise", "plan", "image", "config"]),
-        ("plan.rs", &["cli", "supervise", "image", "config"]),
-        ("engine", &["cli", "supervise", "plan", "image", "config"]),
-        ("supervise", &["cli", "config"]),
+        ("policy", &["cli", "tui", "supervise", "plan", "image", "config"][..]),
+        ("seccomp", &["cli", "tui", "supervise", "plan", "engine", "image", "config"]),
+        ("specimen", &["cli", "tui", "supervise", "plan", "engine", "image", "config"]),
+        ("run", &["cli", "tui", "supervise", "plan", "image", "config"]),
+        ("plan.rs", &["cli", "tui", "supervise", "image", "config"]),
+        ("engine", &["cli", "tui", "supervise", "plan", "image", "config"]),
+        ("supervise", &["cli", "tui", "config"]),
+        ("image", &["cli", "tui", "config"]),
+        ("config", &["cli", "tui", "supervise"]),
+        ("tui", &["cli"]),
     ] {
         for (path, text) in sources(&format!("src/{module}")) {
             for higher in above {

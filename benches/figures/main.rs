@@ -1,8 +1,8 @@
 //! hotcell's figures beside those of its neighbours, on this machine, in one run.
 //!
 //! ```text
-//! cargo bench                  all of it, under three minutes
-//! cargo bench -- denied        one part: denied, output or start
+//! cargo bench                  all of it, under five minutes
+//! cargo bench -- denied        one part: denied, output, start or workbench
 //! ```
 //!
 //! Rivals take turns within each round, so that a busy machine slows both; read the ratios. Nothing is asserted of
@@ -11,7 +11,11 @@
 mod denied;
 mod measure;
 mod output;
+#[allow(dead_code, reason = "the tests use all of it")]
+#[path = "../../tests/common/screen.rs"]
+mod screen;
 mod start;
+mod workbench;
 
 use std::fs;
 use std::process::ExitCode;
@@ -21,7 +25,12 @@ use measure::{Bench, Failure};
 /// A part's name and what it does.
 type Part = (&'static str, fn(&Bench) -> Result<(), Failure>);
 
-const PARTS: [Part; 3] = [("denied", denied::measure), ("output", output::measure), ("start", start::measure)];
+const PARTS: [Part; 4] = [
+    ("denied", denied::measure),
+    ("output", output::measure),
+    ("start", start::measure),
+    ("workbench", workbench::measure),
+];
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();

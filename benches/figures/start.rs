@@ -1,7 +1,7 @@
 //! From the command to its end: `hotcell run` beside the client's own `run` with the same flags.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -15,8 +15,7 @@ pub fn measure(bench: &Bench) -> Result<(), Failure> {
     println!("\ncold start to end of print(1), policy hardened: median of {PAIRS} pairs (least to most)");
     let script = bench.path("one.py");
     fs::write(&script, "print(1)\n")?;
-    let profile = bench.path("python.json");
-    fs::write(&profile, run(Command::new(HOTCELL).args(["seccomp", "show", "python", "--format", "json"]))?.stdout)?;
+    let profile = profile(bench)?;
 
     compare("docker", "-H", &bench.docker, &script, &profile)?;
     if let Some(address) = &bench.podman {
@@ -27,15 +26,32 @@ pub fn measure(bench: &Bench) -> Result<(), Failure> {
     Ok(())
 }
 
-fn compare(client: &str, option: &str, address: &str, script: &Path, profile: &Path) -> Result<(), Failure> {
+/// The default profile in a file, as a client takes it.
+pub fn profile(bench: &Bench) -> Result<PathBuf, Failure> {
+    let profile = bench.path("python.json");
+    fs::write(&profile, run(Command::new(HOTCELL).args(["seccomp", "show", "python", "--format", "json"]))?.stdout)?;
+    Ok(profile)
+}
+
+/// `docker run` of a script with hotcell's flags.
+pub fn docker_run(address: &str, script: &Path, profile: &Path) -> Result<Command, Failure> {
+    client_run("docker", "-H", address, script, profile)
+}
+
+fn client_run(client: &str, option: &str, address: &str, script: &Path, profile: &Path) -> Result<Command, Failure> {
     let flags = flags(client, profile)?;
-    let mut theirs = Command::new(client);
-    theirs
+    let mut command = Command::new(client);
+    command
         .args([option, address, "run"])
         .args(flags)
         .arg("-v")
         .arg(format!("{}:/sandbox/script.py:ro", script.display()));
-    theirs.args([IMAGE, "python3", "/sandbox/script.py"]);
+    command.args([IMAGE, "python3", "/sandbox/script.py"]);
+    Ok(command)
+}
+
+fn compare(client: &str, option: &str, address: &str, script: &Path, profile: &Path) -> Result<(), Failure> {
+    let mut theirs = client_run(client, option, address, script, profile)?;
     let mut ours = Command::new(HOTCELL);
     ours.args(["run", "--engine", address, "--image", IMAGE, "--format", "json"]).arg(script);
 

@@ -65,6 +65,8 @@ fn run() -> Result<(), Errno> {
                 Some((&tag::LAUNCH, payload)) => cell.launch(payload, fds)?,
                 Some((&tag::GO, _)) => cell.go(),
                 Some((&tag::KILL, _)) => cell.kill(),
+                Some((&tag::HOLD, _)) => cell.hold(),
+                Some((&tag::RESUME, _)) => cell.resume(),
                 Some(_) => return Err(libc::EPROTO),
             }
         }
@@ -72,13 +74,17 @@ fn run() -> Result<(), Errno> {
             cell.time_is_up()?;
         }
     }
-    sys::kill_all();
+    sys::signal_all(libc::SIGKILL);
     Ok(())
 }
 
 /// How long processes that were killed may take to be gone. One that took on another user is out of a kill's reach
 /// (kill(2)): it ends with the shim, whose end is that of the whole pid namespace.
 const DEATH_GRACE_US: u64 = 500_000;
+
+/// While the cell is held it is stopped again and again, at first every millisecond, then ever less often: two processes
+/// that keep sending each other SIGCONT may each have been continued by the other before that was stopped itself.
+const HOLD_AGAIN_US: (u64, u64) = (1000, 50_000);
 
 /// The shim's whole state.
 struct Cell {
@@ -91,8 +97,9 @@ struct Cell {
 struct Specimen {
     child: Child,
     deadline_ms: u64,
-    /// Monotonic microseconds at GO.
+    /// Monotonic microseconds at GO, and as much later as it was held since.
     started_us: Option<u64>,
+    held: Option<Held>,
     timed_out: bool,
     /// When everything was killed.
     killed_us: Option<u64>,
@@ -100,18 +107,34 @@ struct Specimen {
     ended: Option<(i32, u64)>,
 }
 
+/// Every process of the cell is stopped.
+struct Held {
+    since_us: u64,
+    /// When they are stopped again.
+    again_us: u64,
+}
+
 impl Specimen {
     fn new(child: Child, deadline_ms: u64) -> Self {
-        Self { child, deadline_ms, started_us: None, timed_out: false, killed_us: None, ended: None }
+        Self { child, deadline_ms, started_us: None, held: None, timed_out: false, killed_us: None, ended: None }
     }
 
     fn kill_all(&mut self) {
         self.killed_us.get_or_insert(sys::now_us());
-        sys::kill_all();
+        sys::signal_all(libc::SIGKILL);
+    }
+
+    fn stop_all(&mut self) {
+        let now = sys::now_us();
+        let since_us = self.held.as_ref().map_or(now, |held| held.since_us);
+        let (soonest, latest) = HOLD_AGAIN_US;
+        self.held = Some(Held { since_us, again_us: now + ((now - since_us) / 16).clamp(soonest, latest) });
+        sys::signal_all(libc::SIGSTOP);
     }
 
     fn running_us(&self) -> u64 {
-        self.started_us.map_or(0, |start| sys::now_us() - start)
+        let until = self.held.as_ref().map_or_else(sys::now_us, |held| held.since_us);
+        self.started_us.map_or(0, |start| until - start)
     }
 }
 
@@ -150,27 +173,49 @@ impl Cell {
         }
     }
 
+    /// Only what runs can be held: a process that still stands before its `execve` is left as it is.
+    fn hold(&mut self) {
+        if let Some(specimen) = &mut self.specimen
+            && let (Some(_), None, None) = (specimen.started_us, specimen.killed_us, &specimen.held)
+        {
+            specimen.stop_all();
+        }
+    }
+
+    fn resume(&mut self) {
+        if let Some(specimen) = &mut self.specimen
+            && let (Some(start), Some(held)) = (&mut specimen.started_us, specimen.held.take())
+        {
+            *start += sys::now_us() - held.since_us;
+            sys::signal_all(libc::SIGCONT);
+        }
+    }
+
     /// Milliseconds until something is due, rounded up; `None` where nothing is.
     fn remaining_ms(&self) -> Option<u64> {
         let specimen = self.specimen.as_ref()?;
-        let due_us = match (specimen.killed_us, specimen.deadline_ms) {
-            (Some(killed), _) => killed + DEATH_GRACE_US,
-            (None, 0) => return None,
-            (None, deadline) => specimen.started_us?.saturating_add(deadline.saturating_mul(1000)),
+        let due_us = match (specimen.killed_us, &specimen.held, specimen.deadline_ms) {
+            (Some(killed), ..) => killed + DEATH_GRACE_US,
+            (None, Some(held), _) => held.again_us,
+            (None, None, 0) => return None,
+            (None, None, deadline) => specimen.started_us?.saturating_add(deadline.saturating_mul(1000)),
         };
         Some(due_us.saturating_sub(sys::now_us()).div_ceil(1000))
     }
 
-    /// The deadline, or the end of the grace after a kill.
+    /// What [`Self::remaining_ms`] waits for: the end of the grace after a kill, the next stop, or the deadline.
     fn time_is_up(&mut self) -> Result<(), Errno> {
-        match &mut self.specimen {
-            Some(specimen) if specimen.killed_us.is_none() => {
-                specimen.timed_out = true;
-                specimen.kill_all();
-                Ok(())
-            }
-            _ => self.report(),
+        let Some(specimen) = &mut self.specimen else { return Ok(()) };
+        if specimen.killed_us.is_some() {
+            return self.report();
         }
+        if specimen.held.is_some() {
+            specimen.stop_all();
+        } else {
+            specimen.timed_out = true;
+            specimen.kill_all();
+        }
+        Ok(())
     }
 
     /// Collects whatever has died. The specimen's own end ends every process of the cell, and is told once none is

@@ -8,6 +8,7 @@
 //!                    ◄─────────  LAUNCH  + stdin, stdout, stderr
 //!   PREPARED         ─────────►          + pidfd of the specimen, listener
 //!                    ◄─────────  GO
+//!                    ◄─────────  HOLD, RESUME, KILL, in any number
 //!   EXITED | FAILED  ─────────►
 //!                    ◄─────────  (end of file: the shim exits)
 //! ```
@@ -21,7 +22,7 @@
 extern crate alloc;
 
 /// Raised with every change of this file.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The largest packet either end sends, in bytes. Unix sockets take about
 /// 200 KiB a packet by default (`net.core.wmem_default`).
@@ -53,6 +54,11 @@ pub mod tag {
     pub const EXITED: u8 = 6;
     /// Shim: the specimen could not be started.
     pub const FAILED: u8 = 7;
+    /// Workbench: stop every process in the cell but the shim, and the deadline's clock with them. Not answered; nothing
+    /// to do before GO, while held, or once everything was killed.
+    pub const HOLD: u8 = 8;
+    /// Workbench: let them go on, and the clock. Not answered; nothing to do unless held.
+    pub const RESUME: u8 = 9;
 }
 
 /// What the shim was doing when it failed.
@@ -105,7 +111,7 @@ pub struct Exited {
     pub status: i32,
     /// The deadline ended it.
     pub timed_out: bool,
-    /// From GO to the end, microseconds.
+    /// From GO to the end without the time it was held, microseconds.
     pub elapsed_us: u64,
 }
 
@@ -232,7 +238,7 @@ pub mod host {
     pub struct Launch {
         /// Set `no_new_privs`.
         pub no_new_privs: bool,
-        /// Milliseconds from GO until everything is killed; 0 for none.
+        /// Milliseconds from GO until everything is killed, the time it is held not counted; 0 for none.
         pub deadline_ms: u64,
         /// The working directory.
         pub cwd: CString,

@@ -213,9 +213,14 @@ pub fn now_us() -> u64 {
     now.tv_sec.cast_unsigned() * 1_000_000 + now.tv_nsec.cast_unsigned() / 1000
 }
 
-/// Kills every process of this pid namespace but the caller: kill(2), pid -1.
-pub fn kill_all() {
-    kill(-1, libc::SIGKILL);
+/// Sends a signal to every process of this pid namespace but the shim: kill(2), pid -1.
+///
+/// None escapes by forking meanwhile. The kernel walks the process list under its lock, and a fork enters its child
+/// there under the same lock: a child entered before is met on the walk; a fork still under way has a parent that was
+/// met, and the kernel either starts that fork again behind the signal or, from Linux 4.19, hands the signal to the
+/// child as well (`copy_process` and `multiprocess` in kernel/fork.c).
+pub fn signal_all(signal: c_int) {
+    kill(-1, signal);
 }
 
 /// Sends a signal; a target that is gone is no error.

@@ -8,9 +8,10 @@ use crate::config::{ConfigError, RunDirError};
 use crate::engine::EngineError;
 use crate::image::ImageError;
 use crate::policy::{PolicyError, SettingError, UnknownLayer};
-use crate::seccomp::{CompileError, KernelVersionError, ProfileError};
+use crate::profile::LoadError;
 use crate::specimen::SpecimenError;
 use crate::supervise::StartError;
+use crate::tui::TuiError;
 
 /// Each names what was tried, what was said and what to do next.
 #[derive(Debug, Error)]
@@ -38,13 +39,10 @@ pub enum CliError {
     Setting(#[from] SettingError),
     /// A seccomp profile.
     #[error(transparent)]
-    Profile(#[from] ProfileError),
-    /// A seccomp profile that does not compile.
+    Profile(#[from] LoadError),
+    /// The workbench.
     #[error(transparent)]
-    Compile(#[from] CompileError),
-    /// This kernel's release.
-    #[error(transparent)]
-    Kernel(#[from] KernelVersionError),
+    Tui(#[from] TuiError),
     /// The specimen.
     #[error(transparent)]
     Specimen(#[from] SpecimenError),

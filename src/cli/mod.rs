@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. Arguments are parsed here and
 //! nowhere else; each subcommand gives back hotcell's exit status.
 
+mod config;
 mod doctor;
 mod engine;
 mod error;
@@ -8,10 +9,10 @@ mod image;
 mod layout;
 mod pages;
 mod policy;
-mod profile;
 mod run;
 mod seccomp;
 mod text;
+mod workbench;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -21,23 +22,29 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use error::CliError;
 
-use crate::config;
+use crate::config::{Arguments, Config};
 use crate::supervise;
 
 /// hotcell could not do what was asked: the exit status of `docker run` for the same.
 const COULD_NOT: u8 = 125;
 
 /// Run untrusted code in a hardened cell, and watch what each layer does.
+///
+/// Without a subcommand the workbench opens: code, layers, denials, output and resources on one screen.
 #[derive(Debug, Parser)]
 #[command(name = "hotcell", version, about, max_term_width = 100, after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Cli {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    workbench: workbench::WorkbenchArgs,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 const EXAMPLES: &str = "Examples:
+  hotcell suspicious.py                           open it in the workbench
   hotcell run suspicious.py                       the default policy, `hardened`
   hotcell run --without network suspicious.py     one layer off
   hotcell run --layer memory=64m --format json -  from standard input, as JSON
@@ -71,9 +78,9 @@ impl Common {
     ///
     /// # Errors
     /// When a file, a variable or an argument is not valid.
-    fn load(&self, image: Option<String>, policy: Option<String>) -> Result<config::Config, CliError> {
-        let arguments = config::Arguments { config: self.config.clone(), engine: self.engine.clone(), image, policy };
-        Ok(config::Config::load(&arguments)?)
+    fn load(&self, image: Option<String>, policy: Option<String>) -> Result<Config, CliError> {
+        let arguments = Arguments { config: self.config.clone(), engine: self.engine.clone(), image, policy };
+        Ok(Config::load(&arguments)?)
     }
 }
 
@@ -92,6 +99,9 @@ enum Command {
     /// Show or check seccomp profiles
     #[command(subcommand)]
     Seccomp(seccomp::SeccompCommand),
+    /// Show or check the configuration
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Print completions for a shell
     Completions(pages::CompletionsArgs),
     /// Print the manual page, in roff
@@ -130,16 +140,24 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> ExitCode {
-    let Cli { common, command } = cli;
+    let Cli { common, workbench, command } = cli;
+    let Some(command) = command else {
+        return finish(workbench::workbench(&common, &workbench), 1);
+    };
     let (result, failure) = match command {
         Command::Run(arguments) => (run::run(&common, &arguments), COULD_NOT),
         Command::Doctor(arguments) => (doctor::doctor(&common, &arguments), 1),
         Command::Image(command) => (image::image(&common, &command), 1),
         Command::Policy(command) => (policy::policy(&common, &command), 1),
         Command::Seccomp(command) => (seccomp::seccomp(&common, &command), 1),
+        Command::Config(command) => (config::config(&common, &command), 1),
         Command::Completions(arguments) => (pages::completions(&arguments), 1),
         Command::Man => (pages::man(), 1),
     };
+    finish(result, failure)
+}
+
+fn finish(result: Result<u8, CliError>, failure: u8) -> ExitCode {
     match result {
         Ok(status) => ExitCode::from(status),
         Err(error) => {

@@ -1,6 +1,5 @@
 //! `hotcell run`: one specimen, one cell, everything told.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -11,14 +10,15 @@ use clap::{Args, ValueEnum};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use super::{CliError, Common, engine, profile, runtime, text};
-use crate::config::Config;
+use super::{CliError, Common, engine, runtime, text};
+use crate::config::{Config, host_environment};
 use crate::engine::{Engine, EngineError};
 use crate::plan::{CellPlan, Request};
 use crate::policy::{Layer, Policy};
+use crate::profile;
 use crate::run::{EventKind, Outcome, RunEvent, Summary, event_json, summary_json, to_line, to_pretty};
 use crate::specimen::Specimen;
-use crate::supervise::{self, Cell, Owner, Site, Stdin};
+use crate::supervise::{self, Cell, Control, Owner, Site, Stdin};
 use crate::text::visible;
 
 /// Events that may wait for a slow reader before the specimen's output does.
@@ -159,7 +159,7 @@ impl Prepared {
     }
 
     async fn run(self, format: RunFormat) -> Result<u8, CliError> {
-        let stop = stop_on_signals()?;
+        let control = stop_on_signals()?;
         let engine = engine::connect(&self.config).await?;
         let capabilities = engine.capabilities().await?;
         if let Some(name) = &self.runtime_named
@@ -179,6 +179,7 @@ impl Prepared {
             engine_version: capabilities.version.clone(),
             run_dir: self.config.prepare_run_dir()?,
             owner: Owner::this_process().map_err(|source| CliError::Io { doing: "reading /proc", source })?,
+            reaper: supervise::OWN_PROGRAM.into(),
         };
         if format == RunFormat::Text {
             text::before(&plan.request.policy, &self.specimen);
@@ -188,15 +189,15 @@ impl Prepared {
             let site = site.clone();
             async move { supervise::sweep(&*site.engine, &site.run_dir, &site.owner).await }
         });
-        let mut asked_to_stop = stop.clone();
+        let mut asked_to_stop = control.clone();
         let cell = tokio::select! {
             made = Cell::make(site, plan, &self.specimen) => made?,
             // What was made of it is the reaper's.
-            _ = asked_to_stop.wait_for(|stop| *stop) => return Ok(Outcome::Stopped.exit_status()),
+            _ = asked_to_stop.wait_for(|wanted| *wanted == Control::Stop) => return Ok(Outcome::Stopped.exit_status()),
         };
         let (events, received) = mpsc::channel(EVENT_ROOM);
         let telling = tokio::task::spawn_blocking(move || tell(format, received));
-        let outcome = cell.run(&self.specimen, self.stdin, events, stop).await;
+        let outcome = cell.run(&self.specimen, self.stdin, events, control).await;
         telling.await.map_err(|error| CliError::Io { doing: "telling of the run", source: error.into() })?;
         if let Ok(Ok(swept)) = tokio::time::timeout(SWEEP_PATIENCE, sweeping).await {
             text::swept(&swept);
@@ -249,28 +250,21 @@ fn shown(path: &Path) -> String {
     visible(path.as_os_str().as_encoded_bytes())
 }
 
-/// A variable that is not UTF-8 cannot cross the engines' JSON and is left out.
-fn host_environment() -> BTreeMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
-}
-
-/// Becomes true at the first signal that asks hotcell to end; at the second, hotcell ends at once and the reaper
+/// Becomes [`Control::Stop`] at the first signal that asks hotcell to end; at the second, hotcell ends at once and the reaper
 /// removes the cell.
-fn stop_on_signals() -> Result<watch::Receiver<bool>, CliError> {
+fn stop_on_signals() -> Result<watch::Receiver<Control>, CliError> {
     let listen = |kind| signal(kind).map_err(|source| CliError::Io { doing: "listening for signals", source });
     let mut signals =
         [listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?];
-    let (stop, stopped) = watch::channel(false);
+    let (reviewer, control) = watch::channel(Control::Go);
     tokio::spawn(async move {
         any(&mut signals).await;
         // A run that is over already needs no stopping.
-        let _ = stop.send(true);
+        let _ = reviewer.send(Control::Stop);
         any(&mut signals).await;
         std::process::exit(130);
     });
-    Ok(stopped)
+    Ok(control)
 }
 
 async fn any(signals: &mut [Signal; 3]) {

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use clap::{Args, Subcommand};
 
 use super::layout::{self, BAD, BOLD, CARE, DIM, GOOD, cell, fill, table};
-use super::profile::{self, Text};
 use super::{CliError, Common, Format};
 use crate::plan::Filter;
 use crate::policy::{Layer, Policy};
+use crate::profile::{self, LoadError, Text};
 use crate::run::{Refusal, to_pretty};
 use crate::seccomp::{Action, ArgCondition, Host, Op, Profile, ProfileError, Rule, Warning};
 use crate::text::visible;
@@ -73,7 +73,7 @@ pub fn seccomp(common: &Common, command: &SeccompCommand) -> Result<u8, CliError
     match command {
         SeccompCommand::Show(arguments) => {
             let text = profile::find(&arguments.profile, &user_dir)?;
-            let profile = Profile::parse(&text.label, &text.json, &host)?;
+            let profile = Profile::parse(&text.label, &text.json, &host).map_err(LoadError::from)?;
             layout::print(&match arguments.format {
                 Format::Text => show_text(&profile, &host, &policy),
                 Format::Json => to_pretty(&profile.to_oci_json()) + "\n",
@@ -95,7 +95,7 @@ struct Check {
     text: String,
 }
 
-fn check(found: Result<Text, CliError>, host: &Host) -> Check {
+fn check(found: Result<Text, LoadError>, host: &Host) -> Check {
     let filter = found.and_then(|text| profile::filter(&text, host));
     match filter {
         Ok(Filter { profile, program }) => {
@@ -106,7 +106,7 @@ fn check(found: Result<Text, CliError>, host: &Host) -> Check {
             let good = format!("{GOOD}good{GOOD:#} (rules {rules}, calls {calls}, instructions {steps})");
             Check { good: true, text: format!("{warnings}{}: {good}\n", profile.name) }
         }
-        Err(CliError::Profile(ProfileError { place, mistake })) => {
+        Err(LoadError::Mistake(ProfileError { place, mistake })) => {
             Check { good: false, text: format!("{place}: {BAD}error{BAD:#}: {mistake}\n") }
         }
         Err(error) => Check { good: false, text: format!("{BAD}error{BAD:#}: {error}\n") },

@@ -124,6 +124,7 @@ impl Teller {
             | EventKind::Denial(_)
             | EventKind::Limit(_)
             | EventKind::Resource(_)
+            | EventKind::Held { .. }
             | EventKind::Exit { .. } => {}
         }
     }

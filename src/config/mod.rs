@@ -1,17 +1,18 @@
 //! What the reviewer has settled once: the configuration file, then the
 //! environment, then the command line, each over the one before.
 
+mod dirs;
 mod file;
 mod run_dir;
 
+pub use dirs::Dirs;
 pub use run_dir::RunDirError;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-
-use etcetera::BaseStrategy;
-use etcetera::base_strategy::Xdg;
 
 use crate::engine::discover::EngineChoice;
 use crate::policy::Bytes;
@@ -59,44 +60,6 @@ pub enum ConfigError {
     },
 }
 
-/// Where things of the user's live, by the XDG Base Directory Specification.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dirs {
-    /// `$XDG_CONFIG_HOME/hotcell`.
-    pub config: PathBuf,
-    /// `$XDG_STATE_HOME/hotcell`.
-    pub state: PathBuf,
-    /// `$XDG_RUNTIME_DIR/hotcell`, where there is one.
-    pub runtime: Option<PathBuf>,
-}
-
-impl Dirs {
-    /// Those of the user who runs this.
-    ///
-    /// # Errors
-    ///
-    /// When no home directory can be found.
-    pub fn of_this_user() -> Result<Self, ConfigError> {
-        let xdg = Xdg::new().map_err(ConfigError::NoHome)?;
-        let state = xdg.state_dir();
-        Ok(Self {
-            config: xdg.config_dir().join("hotcell"),
-            state: state.unwrap_or_else(|| xdg.data_dir()).join("hotcell"),
-            runtime: xdg.runtime_dir().map(|dir| dir.join("hotcell")),
-        })
-    }
-
-    /// Where the user's own policy files are.
-    pub fn policies(&self) -> PathBuf {
-        self.config.join("policies")
-    }
-
-    /// Where the user's own seccomp profiles are.
-    pub fn seccomp(&self) -> PathBuf {
-        self.config.join("seccomp")
-    }
-}
-
 /// What the command line says; it goes over everything else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Arguments {
@@ -108,6 +71,58 @@ pub struct Arguments {
     pub image: Option<String>,
     /// `--policy NAME`.
     pub policy: Option<String>,
+}
+
+/// What is settled for the workbench on the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TuiConfig {
+    /// The theme's name, if the user chose; whether it exists is for the workbench to say.
+    pub theme: Option<String>,
+    /// The workbench takes the mouse; the terminal's own selection then needs Shift.
+    pub mouse: bool,
+    /// Commands' names and their keys, in place of the usual ones; what they can be is for the keymap to say.
+    pub keys: BTreeMap<String, Vec<String>>,
+}
+
+impl Default for TuiConfig {
+    fn default() -> Self {
+        Self { theme: None, mouse: true, keys: BTreeMap::new() }
+    }
+}
+
+/// The configuration file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigFile {
+    /// Where it is looked for.
+    pub path: PathBuf,
+    /// It is there and could be read.
+    pub found: bool,
+}
+
+/// Where a setting comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The configuration file.
+    File {
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+    },
+    /// An environment variable.
+    Variable(&'static str),
+    /// An option of the command line.
+    Argument(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { line, .. } => write!(f, "line {line}"),
+            Self::Variable(name) => write!(f, "${name}"),
+            Self::Argument(name) => f.write_str(name),
+        }
+    }
 }
 
 /// Everything that is settled before a run, valid as a whole.
@@ -125,8 +140,14 @@ pub struct Config {
     pub languages: LanguageTable,
     /// Where cells' sockets go, if the user chose.
     pub run_dir: Option<PathBuf>,
+    /// What the workbench on the screen goes by.
+    pub tui: TuiConfig,
     /// Where things of the user's live.
     pub dirs: Dirs,
+    /// The configuration file.
+    pub file: ConfigFile,
+    /// Where each setting comes from, by its dotted key; the others are defaults.
+    pub origins: BTreeMap<String, Origin>,
 }
 
 impl Config {
@@ -137,12 +158,23 @@ impl Config {
     ///
     /// When a file that was named is missing, or anything said is not allowed.
     pub fn load(arguments: &Arguments) -> Result<Self, ConfigError> {
+        let (config, mistakes) = Self::check(arguments)?;
+        match mistakes.into_iter().next() {
+            Some(mistake) => Err(mistake),
+            None => Ok(config),
+        }
+    }
+
+    /// [`Config::load`] that goes on after a mistake: what is right, and all that is not.
+    ///
+    /// # Errors
+    ///
+    /// When no home directory can be found.
+    pub fn check(arguments: &Arguments) -> Result<(Self, Vec<ConfigError>), ConfigError> {
         let mut config = Self::new(Dirs::of_this_user()?);
-        let variable = |name: &str| std::env::var_os(name);
-        config.apply_file(arguments, &variable)?;
-        config.apply_environment(&variable)?;
-        config.apply_arguments(arguments)?;
-        Ok(config)
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let mistakes = config.apply(arguments, &variable);
+        Ok((config, mistakes))
     }
 
     fn new(dirs: Dirs) -> Self {
@@ -153,52 +185,66 @@ impl Config {
             max_size: DEFAULT_CAP,
             languages: LanguageTable::default(),
             run_dir: None,
+            tui: TuiConfig::default(),
+            file: ConfigFile { path: dirs.config.join("config.toml"), found: false },
+            origins: BTreeMap::new(),
             dirs,
         }
     }
 
-    fn apply_file(
-        &mut self,
-        arguments: &Arguments,
-        variable: &dyn Fn(&str) -> Option<OsString>,
-    ) -> Result<(), ConfigError> {
-        let named = arguments.config.clone().or_else(|| {
-            let value = variable("HOTCELL_CONFIG").filter(|value| !value.is_empty());
-            value.map(PathBuf::from)
-        });
-        let path = named.clone().unwrap_or_else(|| self.dirs.config.join("config.toml"));
+    fn apply(&mut self, arguments: &Arguments, variable: &dyn Fn(&str) -> Option<OsString>) -> Vec<ConfigError> {
+        let mut mistakes = self.apply_file(arguments, variable);
+        mistakes.extend(self.apply_environment(variable));
+        mistakes.extend(self.apply_arguments(arguments));
+        mistakes
+    }
+
+    fn apply_file(&mut self, arguments: &Arguments, variable: &dyn Fn(&str) -> Option<OsString>) -> Vec<ConfigError> {
+        let named = arguments.config.clone().or_else(|| variable("HOTCELL_CONFIG").map(PathBuf::from));
+        let is_named = named.is_some();
+        if let Some(path) = named {
+            self.file.path = path;
+        }
+        let path = self.file.path.clone();
         match std::fs::read_to_string(&path) {
-            Ok(text) => file::apply(self, &shown(&path), &text),
-            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(ConfigError::Unreadable { path, source }),
-        }
-    }
-
-    fn apply_environment(&mut self, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<(), ConfigError> {
-        for (origin, key) in
-            [("HOTCELL_ENGINE", Key::Engine), ("HOTCELL_IMAGE", Key::Image), ("HOTCELL_POLICY", Key::Policy)]
-        {
-            if let Some(value) = variable(origin).filter(|value| !value.is_empty()) {
-                self.set(key, &value.to_string_lossy()).map_err(|problem| ConfigError::Value { origin, problem })?;
+            Ok(text) => {
+                self.file.found = true;
+                file::apply(self, &shown(&path), &text)
             }
+            Err(error) if !is_named && error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(source) => vec![ConfigError::Unreadable { path, source }],
         }
-        Ok(())
     }
 
-    fn apply_arguments(&mut self, arguments: &Arguments) -> Result<(), ConfigError> {
-        for (origin, key, value) in [
+    fn apply_environment(&mut self, variable: &dyn Fn(&str) -> Option<OsString>) -> Vec<ConfigError> {
+        let variables = [
+            ("HOTCELL_ENGINE", Key::Engine),
+            ("HOTCELL_IMAGE", Key::Image),
+            ("HOTCELL_POLICY", Key::Policy),
+            ("HOTCELL_THEME", Key::Theme),
+        ];
+        let said = |(name, key)| Some((name, key, variable(name)?.to_string_lossy().into_owned()));
+        let said = variables.into_iter().filter_map(said);
+        said.filter_map(|(name, key, value)| self.put(key, &value, name, Origin::Variable(name)).err()).collect()
+    }
+
+    fn apply_arguments(&mut self, arguments: &Arguments) -> Vec<ConfigError> {
+        let options = [
             ("--engine", Key::Engine, &arguments.engine),
             ("--image", Key::Image, &arguments.image),
             ("--policy", Key::Policy, &arguments.policy),
-        ] {
-            if let Some(value) = value {
-                self.set(key, value).map_err(|problem| ConfigError::Value { origin, problem })?;
-            }
-        }
+        ];
+        let said = options.into_iter().filter_map(|(name, key, value)| Some((name, key, value.as_deref()?)));
+        said.filter_map(|(name, key, value)| self.put(key, value, name, Origin::Argument(name)).err()).collect()
+    }
+
+    fn put(&mut self, key: Key, value: &str, name: &'static str, origin: Origin) -> Result<(), ConfigError> {
+        self.set(key, value).map_err(|problem| ConfigError::Value { origin: name, problem })?;
+        self.origins.insert(key.name().to_owned(), origin);
         Ok(())
     }
 
-    /// Sets what all three sources can say; the error tells what is allowed.
+    /// Sets what more than the file can say; the error tells what is allowed.
     fn set(&mut self, key: Key, value: &str) -> Result<(), String> {
         let refuse = |what: &str| format!("`{}` is {what}", visible(value.as_bytes()));
         match key {
@@ -213,6 +259,10 @@ impl Config {
                 return Err(refuse(&format!("not a policy: write a name such as `{DEFAULT_POLICY}`, or a path")));
             }
             Key::Policy => value.clone_into(&mut self.policy),
+            Key::Theme if value.trim().is_empty() => {
+                return Err(refuse("not a theme: write a name such as `dark`"));
+            }
+            Key::Theme => self.tui.theme = Some(value.to_owned()),
         }
         Ok(())
     }
@@ -233,18 +283,38 @@ impl Config {
     }
 }
 
-/// What the file, the environment and the command line can all say.
+/// What more than the file can say.
 #[derive(Clone, Copy)]
 enum Key {
     Engine,
     Image,
     Policy,
+    Theme,
+}
+
+impl Key {
+    /// As in [`Config::origins`].
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Engine => "engine",
+            Self::Image => "image",
+            Self::Policy => "policy",
+            Self::Theme => "tui.theme",
+        }
+    }
 }
 
 /// Whether this can be an image reference: an engine judges the rest of it.
 fn is_reference(value: &str) -> bool {
     value.starts_with(|c: char| c.is_ascii_alphanumeric())
         && value.chars().all(|c| c.is_ascii_alphanumeric() || "._-:/@".contains(c))
+}
+
+/// This process's environment, as far as it can cross the engines' JSON: a variable that is not UTF-8 is left out.
+pub fn host_environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 fn shown(path: &Path) -> String {
@@ -264,7 +334,7 @@ mod tests {
     fn without_a_file_the_defaults_hold() {
         let home = tempfile::tempdir().unwrap();
         let mut config = blank(home.path());
-        config.apply_file(&Arguments::default(), &|_| None).unwrap();
+        assert!(config.apply(&Arguments::default(), &|_| None).is_empty());
         assert_eq!(config, blank(home.path()));
         assert_eq!(config.policy, "hardened");
         assert_eq!(config.max_size, Bytes(1_048_576));
@@ -275,8 +345,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let named = Arguments { config: Some(home.path().join("mine.toml")), ..Arguments::default() };
         let error = blank(home.path()).apply_file(&named, &|_| None);
-        let error = error.unwrap_err().to_string();
-        assert!(error.contains("mine.toml: No such file"), "{error}");
+        assert!(error[0].to_string().contains("mine.toml: No such file"), "{error:?}");
     }
 
     #[test]
@@ -290,21 +359,27 @@ mod tests {
         let environment = |name: &str| match name {
             "HOTCELL_IMAGE" => Some(OsString::from("b")),
             "HOTCELL_POLICY" => Some(OsString::from("docker-default")),
+            "HOTCELL_THEME" => Some(OsString::from("light")),
             _ => None,
         };
         let mut config = blank(home.path());
-        config.apply_file(&arguments, &environment).unwrap();
-        config.apply_environment(&environment).unwrap();
-        config.apply_arguments(&arguments).unwrap();
+        assert!(config.apply(&arguments, &environment).is_empty());
         assert_eq!(config.engine, EngineChoice::Kind(EngineKind::Docker));
         assert_eq!((config.image.as_str(), config.policy.as_str()), ("b", "paranoid"));
+        assert_eq!(config.tui.theme.as_deref(), Some("light"));
+        assert!(config.file.found);
+        let origins: Vec<String> = config.origins.iter().map(|(key, origin)| format!("{key}: {origin}")).collect();
+        assert_eq!(
+            origins,
+            ["engine: line 1", "image: $HOTCELL_IMAGE", "policy: --policy", "tui.theme: $HOTCELL_THEME"]
+        );
     }
 
     #[test]
     fn a_wrong_variable_is_named_with_what_is_allowed() {
         let mut config = blank(Path::new("/nowhere"));
         let environment = |name: &str| (name == "HOTCELL_ENGINE").then(|| "dokcer".into());
-        let error = config.apply_environment(&environment).unwrap_err().to_string();
+        let error = config.apply_environment(&environment)[0].to_string();
         assert!(error.starts_with("HOTCELL_ENGINE: `dokcer` is not an engine: "), "{error}");
         assert!(error.contains("docker, podman"), "{error}");
     }

@@ -286,7 +286,7 @@ pub struct Attached {
     /// What it writes.
     pub output: AttachedOutput,
     /// What it reads; dropped to close it.
-    pub input: Box<dyn tokio::io::AsyncWrite + Send + Unpin>,
+    pub input: Box<dyn tokio::io::AsyncWrite + Send + Sync + Unpin>,
 }
 
 /// An engine that makes cells.

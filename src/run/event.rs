@@ -45,11 +45,16 @@ pub enum EventKind {
     Resource(Sample),
     /// A limit was met; a later event of the same kind raises its count.
     Limit(Limit),
+    /// The specimen was held: every process stopped, and its deadline with them; or it goes on.
+    Held {
+        /// It stands still.
+        held: bool,
+    },
     /// The run is over.
     Exit {
         /// How.
         outcome: Outcome,
-        /// How long the specimen ran; its last output and denials may have been read a little later.
+        /// How long the specimen ran, without the time it was held; its last output and denials may have been read a little later.
         duration: Duration,
         /// Why denials may be missing, where the source of them was lost.
         unseen: Option<String>,
@@ -87,6 +92,11 @@ pub enum Enforcement {
 }
 
 impl Enforcement {
+    /// Whether the shim enforces.
+    pub fn is_supervised(self) -> bool {
+        self == Self::Supervised
+    }
+
     /// The name used in JSON.
     pub fn name(self) -> &'static str {
         match self {

@@ -67,6 +67,7 @@ pub fn event_json(event: &RunEvent) -> Value {
         EventKind::Denial(refused) => ("denial", denial(refused)),
         EventKind::Resource(sample) => ("resource", resource(sample)),
         EventKind::Limit(Limit { kind, count }) => ("limit", limit(*kind, *count, event.at)),
+        EventKind::Held { held } => ("held", json!({ "held": held })),
         EventKind::Exit { outcome, duration, unseen, warnings } => {
             ("exit", exit(outcome, *duration, unseen.as_deref(), warnings))
         }
@@ -223,5 +224,15 @@ mod tests {
             assert!(text.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{text}");
             assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
         }
+    }
+
+    #[test]
+    fn a_hold_is_an_event_of_its_own_and_no_part_of_the_sum() {
+        let at = Duration::from_micros(1500);
+        let event = RunEvent { at, kind: EventKind::Held { held: true } };
+        assert_eq!(to_line(&event_json(&event)), r#"{"event":"held","at_ms":1.5,"held":true}"#);
+        let mut summary = Summary::default();
+        summary.apply(&event);
+        assert_eq!(summary, Summary::default());
     }
 }

@@ -2,10 +2,15 @@
 //! what that stream adds up to ([`Summary`]). Pure: the supervisor writes the
 //! events, every reader (screen, JSON, tests) folds the same ones.
 
+pub mod compare;
 mod event;
 mod json;
 mod log;
+#[cfg(test)]
+pub mod samples;
 mod summary;
+mod verdict;
+pub mod words;
 
 pub use event::{
     CellFacts, Denial, DenialId, Enforcement, EventKind, Force, LayerState, Limit, LimitKind, Observation, Outcome,
@@ -14,3 +19,4 @@ pub use event::{
 pub use json::{event_json, summary_json, to_line, to_pretty};
 pub use log::{LimitMark, OutputLine, RunLog, TimedSample};
 pub use summary::{LimitTotal, StreamTotals, Summary};
+pub use verdict::{Mood, mood, verdict};

@@ -61,7 +61,7 @@ impl Summary {
     pub fn apply(&mut self, event: &RunEvent) {
         match &event.kind {
             EventKind::Cell(facts) => self.cell = Some((**facts).clone()),
-            EventKind::Started { .. } => {}
+            EventKind::Started { .. } | EventKind::Held { .. } => {}
             EventKind::Output { stream, bytes } => {
                 let totals = self.stream_mut(*stream);
                 totals.kept.extend_from_slice(bytes);

@@ -11,17 +11,17 @@ use thiserror::Error;
 use tokio::io::{AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::unix::pipe::Sender;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::celldir::CellDir;
 use super::clock::Clock;
+use super::control::{Control, Run};
+use super::ended::Ended;
 use super::link::{Door, FromShim, Link, LinkError};
-use super::listener::Listener;
 use super::owner::Owner;
 use super::reaper::{Reaper, Remains};
 use super::{native, shimmed};
-use crate::engine::{Attached, CellName, Engine, EngineError};
+use crate::engine::{Attached, CellName, CellSpec, Engine, EngineError};
 use crate::plan::{self, CellPlace, CellPlan, Kernel};
 use crate::run::{CellFacts, Enforcement, EventKind, LayerState, Outcome, RunEvent, SpecimenFacts};
 use crate::specimen::Specimen;
@@ -34,9 +34,6 @@ const SILENCE: Duration = Duration::from_millis(500);
 
 /// What is read of the specimen's input at a time.
 const INPUT_CHUNK: usize = 64 * 1024;
-
-/// How long the pipes of a cell that could not be removed are waited for.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a cell or its specimen could not be started.
 #[derive(Debug, Error)]
@@ -93,7 +90,12 @@ pub struct Site {
     pub run_dir: PathBuf,
     /// This process.
     pub owner: Owner,
+    /// The hotcell that stays behind as each cell's reaper: [`OWN_PROGRAM`] but in tests.
+    pub reaper: PathBuf,
 }
+
+/// The running program itself: `proc_pid_exe(5)`.
+pub const OWN_PROGRAM: &str = "/proc/self/exe";
 
 /// What the specimen reads.
 #[derive(Debug)]
@@ -131,6 +133,8 @@ pub struct Cell {
     pub(super) name: CellName,
     pub(super) dir: CellDir,
     pub(super) io: Io,
+    /// As the engine was asked for it.
+    spec: CellSpec,
     reaper: Reaper,
     warnings: Vec<String>,
 }
@@ -143,87 +147,6 @@ pub(super) enum Io {
     Attached(Attached),
     /// Cut, once the run is over.
     Closed,
-}
-
-/// What a run needs beside the cell.
-pub(super) struct Run<'a> {
-    pub specimen: &'a Specimen,
-    pub events: mpsc::Sender<RunEvent>,
-    pub clock: Clock,
-    pub stop: watch::Receiver<bool>,
-}
-
-/// How a run ended, before the cell is removed.
-pub(super) struct Ended {
-    pub outcome: Outcome,
-    /// How long the specimen ran.
-    pub duration: Duration,
-    /// Why denials may be missing.
-    pub unseen: Option<String>,
-    pub warnings: Vec<String>,
-    pub backlog: Backlog,
-}
-
-impl Ended {
-    /// An end of which nothing is left to tell.
-    pub fn plain(outcome: Outcome, duration: Duration) -> Self {
-        Self { outcome, duration, unseen: None, warnings: Vec::new(), backlog: Backlog::default() }
-    }
-}
-
-/// What is told only once the cell is gone, since a slow reader may take its time over it.
-#[derive(Default)]
-pub(super) struct Backlog {
-    pub events: Vec<EventKind>,
-    pub listener: Option<Listener>,
-    pub drains: Vec<JoinHandle<io::Result<()>>>,
-}
-
-impl Ended {
-    async fn tell_backlog(&mut self, run: &Run<'_>, cell_gone: bool) {
-        let Backlog { events, listener, drains } = std::mem::take(&mut self.backlog);
-        for event in events {
-            run.tell(event).await;
-        }
-        if let Some(listener) = listener {
-            let finished = tokio::task::spawn_blocking(|| listener.finish()).await;
-            if let Err(error) = finished.unwrap_or_else(|lost| Err(lost.into())) {
-                self.unseen = Some(format!("the listener ended early, so later refusals were not seen: {error}"));
-            }
-        }
-        for mut drain in drains {
-            // The pipes end with the cell. What could not be removed may hold them open.
-            let limit = if cell_gone { Duration::MAX } else { DRAIN_TIMEOUT };
-            match timeout(limit, &mut drain).await {
-                Ok(Ok(Ok(()))) => {}
-                Ok(Ok(Err(error))) => self.warnings.push(format!("output was lost: {error}")),
-                Ok(Err(error)) => self.warnings.push(format!("output was lost: {error}")),
-                Err(_) => {
-                    drain.abort();
-                    self.warnings.push("output was cut: the cell could not be removed and holds its pipe".to_owned());
-                }
-            }
-        }
-    }
-}
-
-impl Run<'_> {
-    /// Tells something that must not be lost. A reader that is gone is no reason to stop.
-    pub async fn tell(&self, kind: EventKind) {
-        let _ = self.events.send(RunEvent { at: self.clock.now(), kind }).await;
-    }
-
-    /// Tells something that the next reading makes good, as far as there is room.
-    pub fn mention(&self, kind: EventKind) {
-        let _ = self.events.try_send(RunEvent { at: self.clock.now(), kind });
-    }
-
-    /// Waits until the reviewer stops the run; for ever where nobody can.
-    pub async fn stopped(stop: &mut watch::Receiver<bool>) {
-        if stop.wait_for(|stop| *stop).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
 }
 
 impl Cell {
@@ -239,9 +162,8 @@ impl Cell {
             CellDir::create(&site.run_dir, &name, &owner).map_err(StartError::io("making the cell's directory"))?;
         let remains =
             Remains { endpoint: site.engine.endpoint().clone(), cell: name.clone(), directory: dir.root().to_owned() };
-        let reaper = Reaper::post(&remains).map_err(StartError::io("starting the cell's reaper"))?;
-        let place = CellPlace { name: &name, owner: &owner, cell_dir: dir.cell(), sandbox: dir.sandbox() };
-        let spec = plan.spec(&place, Some(plan::argv(specimen)));
+        let reaper = Reaper::post(&site.reaper, &remains).map_err(StartError::io("starting the cell's reaper"))?;
+        let spec = plan.spec(&place(&name, &owner, &dir), Some(plan::argv(specimen)));
         let made = async {
             let door = match plan.enforcement {
                 Enforcement::Supervised => Some(Door::open(&dir.socket())?),
@@ -260,7 +182,7 @@ impl Cell {
             Ok((warnings, io)) => {
                 // One connection is all there is: nobody else finds a way in.
                 let _ = std::fs::remove_file(dir.socket());
-                Ok(Self { site, plan, name, dir, io, reaper, warnings })
+                Ok(Self { site, plan, name, dir, io, spec, reaper, warnings })
             }
             Err(error) => {
                 // A removal that fails too is the reaper's: it is not dismissed.
@@ -272,24 +194,60 @@ impl Cell {
         }
     }
 
+    /// Its name at the engine.
+    pub fn name(&self) -> &CellName {
+        &self.name
+    }
+
+    /// Whether [`Control::Hold`] has an effect: [`CellPlan::can_hold`].
+    pub fn can_hold(&self) -> bool {
+        self.plan.can_hold()
+    }
+
+    /// Takes over another plan, made for the same engine, where the container that stands is the one which that plan
+    /// would make too: the plans then differ only in what is decided at the launch, and the cell stays warm.
+    ///
+    /// # Errors
+    /// The plan, where it needs a container of its own; this cell keeps the one it has.
+    pub fn adopt(&mut self, plan: CellPlan, specimen: &Specimen) -> Result<(), Box<CellPlan>> {
+        let owner = self.site.owner.to_string();
+        let place = place(&self.name, &owner, &self.dir);
+        if !plan.fits(&self.plan, &self.spec, &place, plan::argv(specimen)) {
+            return Err(Box::new(plan));
+        }
+        self.plan = plan;
+        Ok(())
+    }
+
+    /// Waits until the waiting cell is lost (its container was killed, its engine stopped) and says why; for ever under
+    /// native enforcement, where the container is not started yet. It takes nothing from the cell: it may be dropped at
+    /// any time, and a cell that is lost can be run, which then says why it cannot.
+    pub async fn lost(&mut self) -> String {
+        let Io::Shim(link) = &self.io else { return std::future::pending().await };
+        let error = link.disturbed().await;
+        self.why_lost(&error).await
+    }
+
     /// Runs the specimen to its end and removes the cell. Everything that happens goes to `events`, the last thing
-    /// being its end, which is returned too.
+    /// being its end, which is returned too. `control` holds the run, lets it go on and stops it.
     pub async fn run(
         mut self,
         specimen: &Specimen,
         stdin: Stdin,
         events: mpsc::Sender<RunEvent>,
-        stop: watch::Receiver<bool>,
+        control: watch::Receiver<Control>,
     ) -> Outcome {
-        let run = Run { specimen, events, clock: Clock::default(), stop };
+        let run = Run { specimen, events, clock: Clock::default(), control };
         let result = match std::mem::replace(&mut self.io, Io::Closed) {
-            _ if *run.stop.borrow() => Ok(Ended::plain(Outcome::Stopped, Duration::ZERO)),
+            _ if *run.control.borrow() == Control::Stop => Ok(Ended::plain(Outcome::Stopped, Duration::ZERO)),
             Io::Shim(link) => shimmed::run(&self, &run, link, stdin).await,
             Io::Attached(streams) => native::run(&self, &run, streams, stdin).await,
             Io::Closed => Err(StartError::Link(LinkError::Closed)),
         };
-        let mut ended =
-            result.unwrap_or_else(|error| Ended::plain(Outcome::NotStarted(error.to_string()), run.clock.now()));
+        let mut ended = match result {
+            Ok(ended) => ended,
+            Err(error) => Ended::plain(Outcome::NotStarted(self.why_not_started(error).await), run.clock.now()),
+        };
         let Self { site, name, dir, reaper, .. } = self;
         let removed = site.engine.remove(&name).await;
         let cell_gone = removed.is_ok();
@@ -318,6 +276,23 @@ impl Cell {
         Ok(())
     }
 
+    async fn why_not_started(&self, error: StartError) -> String {
+        match error {
+            StartError::Link(error @ LinkError::Closed) => self.why_lost(&error).await,
+            error => error.to_string(),
+        }
+    }
+
+    /// What the engine knows of a cell whose shim is gone.
+    pub(super) async fn why_lost(&self, error: &LinkError) -> String {
+        match self.site.engine.inspect(&self.name).await {
+            Err(engine) => format!("{error}; {engine}"),
+            Ok(seen) if seen.oom_killed => format!("{error}: the memory limit killed it"),
+            Ok(seen) if seen.running => format!("{error}, though its container still runs"),
+            Ok(_) => format!("{error}: something outside ended its container"),
+        }
+    }
+
     /// The event that tells of the cell.
     pub(super) fn facts(&self, specimen: SpecimenFacts, layers: Vec<LayerState>) -> EventKind {
         let plan = &self.plan;
@@ -335,6 +310,10 @@ impl Cell {
             warnings: plan.warnings.iter().chain(&self.warnings).cloned().collect(),
         }))
     }
+}
+
+fn place<'a>(name: &'a CellName, owner: &'a str, dir: &CellDir) -> CellPlace<'a> {
+    CellPlace { name, owner, cell_dir: dir.cell(), sandbox: dir.sandbox() }
 }
 
 /// Starts the container and waits for its shim; a container that ends instead is noticed.

@@ -8,7 +8,7 @@ use std::path::Path;
 use hotcell_shim::{Exited, Failed, MAX_PACKET, Reader, VERSION, tag};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, listen, recvmsg, sendmsg, socket_with,
+    SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, listen, recv, recvmsg, sendmsg, socket_with,
     sockopt,
 };
 use thiserror::Error;
@@ -137,6 +137,18 @@ impl Link {
             Ok(_) => Ok(()),
             Err(error) if is_hang_up(&error) => Err(LinkError::Closed),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits for what a shim that has nothing to say should not do: close the socket, or speak. It takes nothing from
+    /// the socket and can be dropped at any time.
+    pub async fn disturbed(&self) -> LinkError {
+        let look = |socket: &OwnedFd| Ok(recv(socket, &mut [0; 1], RecvFlags::PEEK)?.1);
+        match self.socket.async_io(Interest::READABLE, look).await {
+            Ok(0) => LinkError::Closed,
+            Ok(_) => LinkError::Protocol("it speaks unasked"),
+            Err(error) if is_hang_up(&error) => LinkError::Closed,
+            Err(error) => error.into(),
         }
     }
 

@@ -15,7 +15,9 @@ mod cell;
 mod celldir;
 mod cgroup;
 mod clock;
+mod control;
 mod denials;
+mod ended;
 mod ffi;
 mod link;
 mod listener;
@@ -28,8 +30,9 @@ mod sampler;
 mod shimmed;
 mod verify;
 
-pub use cell::{Cell, Site, StartError, Stdin, kernel};
+pub use cell::{Cell, OWN_PROGRAM, Site, StartError, Stdin, kernel};
 pub use celldir::SHIM;
+pub use control::Control;
 pub use link::LinkError;
 pub use owner::Owner;
 pub use reaper::{

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::cell::{Backlog, Cell, Ended, Run, StartError, Stdin, started};
+use super::cell::{Cell, StartError, Stdin, started};
 use super::cgroup::Cgroup;
+use super::control::{Run, stopped};
+use super::ended::{Backlog, Ended};
 use super::output::Outbox;
 use super::sampler::{INTERVAL, Sampler};
 use super::verify::{self, Reading};
@@ -72,7 +74,7 @@ impl<'a> Watch<'a> {
         let Attached { mut output, input } = streams;
         let feeding = tokio::spawn(stdin.feed(input));
         let asking = self.sampler.is_none().then(|| tokio::spawn(ask_engine(self.cell, self.run)));
-        let (cell, mut stop) = (self.cell, self.run.stop.clone());
+        let (cell, mut control) = (self.cell, self.run.control.clone());
         let ended = cell.site.engine.wait(&cell.name);
         tokio::pin!(ended);
         let mut samples = interval(INTERVAL);
@@ -95,7 +97,7 @@ impl<'a> Watch<'a> {
                 },
                 result = &mut ended, if code.is_none() => code = Some(result),
                 _ = samples.tick() => self.sample(),
-                () = Run::stopped(&mut stop), if cut.is_none() => {
+                () = stopped(&mut control), if cut.is_none() => {
                     cut = Some(Outcome::Stopped);
                     kill_at = Some(Instant::now());
                 }

@@ -47,12 +47,12 @@ pub struct Reaper {
 }
 
 impl Reaper {
-    /// Posts one.
+    /// Posts one: `program` is a hotcell.
     ///
     /// # Errors
-    /// When hotcell's own executable cannot be run again.
-    pub fn post(remains: &Remains) -> io::Result<Self> {
-        let mut process = Command::new("/proc/self/exe")
+    /// When the program cannot be run.
+    pub fn post(program: &Path, remains: &Remains) -> io::Result<Self> {
+        let mut process = Command::new(program)
             .arg0("hotcell-reaper")
             .args([SUBCOMMAND, remains.endpoint.kind.name(), &remains.endpoint.address, &remains.cell.0])
             .arg(&remains.directory)

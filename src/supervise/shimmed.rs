@@ -10,8 +10,10 @@ use hotcell_shim::{Exited, Failed, Stage, tag};
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
-use super::cell::{Backlog, Cell, Ended, Run, StartError, Stdin};
+use super::cell::{Cell, StartError, Stdin};
 use super::cgroup::Cgroup;
+use super::control::{Control, Run, stopped, turned};
+use super::ended::{Backlog, Ended};
 use super::link::{FromShim, Link, LinkError, pid_of};
 use super::listener::Listener;
 use super::output::{Outbox, drain, pipe};
@@ -29,16 +31,6 @@ const DEADLINE_GRACE: Duration = Duration::from_secs(3);
 /// How long the shim may take to kill what the reviewer stopped.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
-/// A run under way.
-struct Watch<'a> {
-    cell: &'a Cell,
-    run: &'a Run<'a>,
-    link: Link,
-    sampler: Option<Sampler>,
-    /// The listener must kill and may not.
-    kill_cell: Arc<Notify>,
-}
-
 /// Launches the specimen and watches it to its end.
 ///
 /// # Errors
@@ -46,21 +38,29 @@ struct Watch<'a> {
 pub async fn run(cell: &Cell, run: &Run<'_>, link: Link, stdin: Stdin) -> Result<Ended, StartError> {
     let file_name = run.specimen.language.file_name(&run.specimen.name);
     cell.dir.write_specimen(&file_name, &run.specimen.bytes).map_err(StartError::io("writing the specimen"))?;
+    eprintln!("LAP written {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
 
     let caps = cell.plan.output_caps();
     let (stdout, stdout_end) = pipe().map_err(StartError::io("making a pipe"))?;
     let (stderr, stderr_end) = pipe().map_err(StartError::io("making a pipe"))?;
     let stdin = stdin.into_pipe().map_err(StartError::io("making a pipe"))?;
+
+    eprintln!("LAP pipes {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
     let argv = plan::argv(run.specimen);
     let launch = cell.plan.launch(argv.clone())?.encode();
+    eprintln!("LAP encoded {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
+
     link.send(&launch, &[stdin.as_fd(), stdout_end.as_fd(), stderr_end.as_fd()]).await?;
     drop((stdin, stdout_end, stderr_end));
+    eprintln!("LAP launched {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
 
-    let mut stop = run.stop.clone();
+    let mut control = run.control.clone();
     let (pidfd, listener) = tokio::select! {
         prepared = prepared(&link, cell, &argv) => prepared?,
-        () = Run::stopped(&mut stop) => return Ok(Ended::plain(Outcome::Stopped, Duration::ZERO)),
+        () = stopped(&mut control) => return Ok(Ended::plain(Outcome::Stopped, Duration::ZERO)),
     };
+
+    eprintln!("LAP prepared {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
     let pid = pid_of(&pidfd).map_err(StartError::io("finding the specimen's process"))?;
     let kill_cell = Arc::new(Notify::new());
     let listener = match (listener, &cell.plan.request.filter) {
@@ -73,20 +73,29 @@ pub async fn run(cell: &Cell, run: &Run<'_>, link: Link, stdin: Stdin) -> Result
         (Some(_), None) => return Err(LinkError::Protocol("a listener came for no filter").into()),
         (None, Some(_)) => return Err(LinkError::Protocol("the filter's listener did not come").into()),
     };
+
+    eprintln!("LAP listener {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
     // The process stands stopped, one call before its execve: nothing it does can race with the reading.
     let cgroup = Cgroup::of(pid);
+    eprintln!("LAP cgroup {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
+
     run.tell(cell.facts(plan::facts(run.specimen), layers(cell, pid, cgroup.as_ref().ok()))).await;
+    eprintln!("LAP verified {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
 
     let drains =
         [(stdout, Stream::Stdout, caps.stdout), (stderr, Stream::Stderr, caps.stderr)].map(|(pipe, stream, cap)| {
             tokio::spawn(drain(pipe, Outbox::new(stream, cap, run.clock.clone(), run.events.clone())))
         });
     let sampler = cgroup.ok().map(|cgroup| Sampler::new(cgroup.meters(), cell.plan.nproc()));
+
+    eprintln!("LAP sampler {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
     run.clock.start();
     link.send_tag(tag::GO).await?;
+    eprintln!("LAP go {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
+
     run.tell(EventKind::Started { pid }).await;
 
-    let mut watch = Watch { cell, run, link, sampler, kill_cell };
+    let mut watch = Watch::new(cell, run, link, sampler, kill_cell);
     let end = watch.watch().await;
     let backlog = Backlog { events: Vec::new(), listener, drains: drains.into() };
     Ok(watch.finish(end, &argv, backlog).await)
@@ -117,80 +126,154 @@ enum End {
     Lost(LinkError),
 }
 
-impl Watch<'_> {
-    async fn watch(&mut self) -> (End, Cut) {
-        let mut cut = Cut::Not;
-        let mut stop = self.run.stop.clone();
+/// A run under way.
+struct Watch<'a> {
+    cell: &'a Cell,
+    run: &'a Run<'a>,
+    link: Link,
+    sampler: Option<Sampler>,
+    /// The listener must kill and may not.
+    kill_cell: Arc<Notify>,
+    cut: Cut,
+    /// When the engine is asked to kill the cell, which the shim should have done.
+    kill_at: Option<Instant>,
+    /// Since when it is held.
+    held_since: Option<Instant>,
+    /// How long it was held before.
+    held_for: Duration,
+    /// What the events say of it.
+    told_held: bool,
+}
+
+impl<'a> Watch<'a> {
+    /// Of a specimen that was just let go.
+    fn new(cell: &'a Cell, run: &'a Run<'a>, link: Link, sampler: Option<Sampler>, kill_cell: Arc<Notify>) -> Self {
+        Self {
+            cell,
+            run,
+            link,
+            sampler,
+            kill_cell,
+            cut: Cut::Not,
+            kill_at: cell.plan.deadline().map(|deadline| Instant::now() + deadline + DEADLINE_GRACE),
+            held_since: None,
+            held_for: Duration::ZERO,
+            told_held: false,
+        }
+    }
+
+    async fn watch(&mut self) -> End {
+        let mut control = self.run.control.clone();
+        let mut obeyed = Control::Go;
         let mut samples = interval(INTERVAL);
         samples.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut kill_at = self.cell.plan.deadline().map(|deadline| Instant::now() + deadline + DEADLINE_GRACE);
         loop {
             tokio::select! {
-                said = self.link.receive() => return (match said {
+                said = self.link.receive() => return match said {
                     Ok(FromShim::Exited(exited)) => End::Exited(exited),
                     Ok(FromShim::Failed(failed)) => End::Failed(failed),
                     Ok(_) => End::Lost(LinkError::Protocol("an unexpected packet")),
                     Err(error) => End::Lost(error),
-                }, cut),
+                },
                 _ = samples.tick() => self.sample(),
-                // A shim that is gone is noticed by the next receive.
-                () = self.kill_cell.notified() => drop(self.link.send_tag(tag::KILL).await),
-                () = Run::stopped(&mut stop), if cut == Cut::Not => {
-                    cut = Cut::Stopped;
-                    kill_at = Some(Instant::now() + STOP_GRACE);
-                    drop(self.link.send_tag(tag::KILL).await);
+                () = self.kill_cell.notified() => self.order(tag::KILL).await,
+                wanted = turned(&mut control, obeyed), if obeyed != Control::Stop => {
+                    obeyed = wanted;
+                    self.obey(wanted).await;
                 }
-                () = sleep_until(kill_at.unwrap_or_else(Instant::now)), if kill_at.is_some() => {
-                    if cut == Cut::Not {
-                        cut = Cut::Deadline;
-                    }
-                    // Tried again until the shim's end is seen.
-                    kill_at = Some(Instant::now() + STOP_GRACE);
-                    let _ = self.cell.site.engine.kill(&self.cell.name).await;
-                }
+                () = sleep_until(self.kill_at.unwrap_or_else(Instant::now)), if self.kill_is_due() => self.kill().await,
             }
         }
     }
 
+    /// A shim that is gone is noticed by the next receive.
+    async fn order(&self, tag: u8) {
+        drop(self.link.send_tag(tag).await);
+    }
+
+    async fn obey(&mut self, wanted: Control) {
+        match wanted {
+            _ if self.cut != Cut::Not => return,
+            Control::Hold => {
+                self.held_since = Some(Instant::now());
+                self.order(tag::HOLD).await;
+            }
+            Control::Go => {
+                self.end_hold();
+                self.order(tag::RESUME).await;
+            }
+            Control::Stop => {
+                self.end_hold();
+                self.cut = Cut::Stopped;
+                self.kill_at = Some(Instant::now() + STOP_GRACE);
+                self.order(tag::KILL).await;
+            }
+        }
+        self.tell_held();
+    }
+
+    /// The deadline is as much later as the specimen was held.
+    fn end_hold(&mut self) {
+        if let Some(since) = self.held_since.take() {
+            let held = since.elapsed();
+            self.held_for += held;
+            self.kill_at = self.kill_at.map(|at| at + held);
+        }
+    }
+
+    fn kill_is_due(&self) -> bool {
+        self.kill_at.is_some() && self.held_since.is_none()
+    }
+
+    /// Tried again until the shim's end is seen.
+    async fn kill(&mut self) {
+        if self.cut == Cut::Not {
+            self.cut = Cut::Deadline;
+        }
+        self.kill_at = Some(Instant::now() + STOP_GRACE);
+        let _ = self.cell.site.engine.kill(&self.cell.name).await;
+    }
+
     fn sample(&mut self) {
+        self.tell_held();
         for event in self.sampler.iter_mut().flat_map(Sampler::read) {
             self.run.mention(event);
         }
     }
 
+    /// Where there is no room for it, the next sample's turn tells what is then so.
+    fn tell_held(&mut self) {
+        let held = self.held_since.is_some();
+        if held != self.told_held && self.run.mention(EventKind::Held { held }) {
+            self.told_held = held;
+        }
+    }
+
     /// Takes the last reading, for which the shim waits with its end, and ends the cell: what is still to be told can
     /// wait.
-    async fn finish(mut self, (end, cut): (End, Cut), argv: &[String], mut backlog: Backlog) -> Ended {
+    async fn finish(mut self, end: End, argv: &[String], mut backlog: Backlog) -> Ended {
+        self.end_hold();
         backlog.events.extend(self.sampler.iter_mut().flat_map(Sampler::read));
         backlog.events.extend(self.sampler.iter().flat_map(Sampler::totals));
         let duration = match &end {
             End::Exited(exited) => Duration::from_micros(exited.elapsed_us),
-            End::Failed(_) | End::Lost(_) => self.run.clock.now(),
+            End::Failed(_) | End::Lost(_) => self.run.clock.now().saturating_sub(self.held_for),
         };
-        let outcome = self.outcome(end, cut, argv).await;
+        let outcome = self.outcome(end, argv).await;
         if outcome == Outcome::TimedOut {
             backlog.events.push(EventKind::Limit(Limit { kind: LimitKind::Deadline, count: 1 }));
         }
         Ended { backlog, ..Ended::plain(outcome, duration) }
     }
 
-    async fn outcome(&self, end: End, cut: Cut, argv: &[String]) -> Outcome {
-        match (end, cut) {
+    async fn outcome(&self, end: End, argv: &[String]) -> Outcome {
+        match (end, self.cut) {
             (End::Failed(failed), _) => Outcome::NotStarted(explain(failed, self.cell, argv)),
             (End::Exited(exited), _) if exited.timed_out => Outcome::TimedOut,
             (_, Cut::Deadline) => Outcome::TimedOut,
             (End::Exited(_) | End::Lost(_), Cut::Stopped) => Outcome::Stopped,
             (End::Exited(exited), Cut::Not) => from_wait_status(exited.status),
-            (End::Lost(error), Cut::Not) => Outcome::CellLost(self.why_lost(&error).await),
-        }
-    }
-
-    async fn why_lost(&self, error: &LinkError) -> String {
-        match self.cell.site.engine.inspect(&self.cell.name).await {
-            Err(engine) => format!("{error}; {engine}"),
-            Ok(seen) if seen.oom_killed => format!("{error}: the memory limit killed it"),
-            Ok(seen) if seen.running => format!("{error}, though its container still runs"),
-            Ok(_) => format!("{error}: something outside ended its container"),
+            (End::Lost(error), Cut::Not) => Outcome::CellLost(self.cell.why_lost(&error).await),
         }
     }
 }

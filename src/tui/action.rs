@@ -7,10 +7,10 @@ use ratatui::layout::{Position, Size};
 
 use super::command::Command;
 use super::highlight::Analysis;
+use super::overlay::picker::Item;
 use super::session::Session;
 use super::state::{EngineFacts, Planned, RunId, Ticket};
 use super::theme::Theme;
-use crate::engine::Endpoint;
 use crate::policy::Policy;
 use crate::run::RunEvent;
 use crate::specimen::Specimen;
@@ -42,8 +42,8 @@ pub enum Action {
     WarmLost(Ticket, String),
     /// Something happened in a run.
     Run(RunId, Box<RunEvent>),
-    /// The specimen's processes were held, or let go on; or could not be.
-    Held(RunId, Result<bool, String>),
+    /// So many cells that crashed workbenches had left were removed.
+    Swept(usize),
     /// A file was read to be the specimen.
     Opened(PathBuf, Result<Vec<u8>, String>),
     /// A path that was being typed can go on like this.
@@ -55,14 +55,18 @@ pub enum Action {
     },
     /// A file was written, or could not be.
     Saved(PathBuf, Result<(), String>),
+    /// A file was not written, since there is one already.
+    Exists(PathBuf, Vec<u8>),
     /// The names that can be chosen from.
-    Listed(Listing, Vec<String>),
+    Listed(Listing, Vec<Item>),
     /// A policy was read.
     PolicyLoaded(Result<Box<Policy>, String>),
     /// A theme was read.
     ThemeLoaded(String, Result<Box<Theme>, String>),
     /// The specimen's text was analysed.
     Analysed(Box<Analysis>),
+    /// Something went wrong outside, in words that are safe to show.
+    Told(String),
     /// A signal asks the workbench to end.
     Terminate,
 }
@@ -98,20 +102,22 @@ pub enum Listing {
 /// Something to be done outside the state.
 #[derive(Clone, Debug)]
 pub enum Effect {
-    /// Leave, with this exit status.
-    Quit(u8),
+    /// Leave.
+    Quit,
     /// Give the terminal back until the shell continues us.
     Suspend,
     /// Draw everything anew.
     Redraw,
-    /// Look for the engine: the configured one, or this.
-    Connect(Option<Endpoint>),
+    /// Look for the engine.
+    Connect,
+    /// Look for this engine from now on.
+    ChooseEngine(String),
     /// Send [`Action::Settled`] after a while.
     Settle(Ticket),
     /// Make a cell that waits; the one that waits now is used, or discarded.
     Warm(Ticket, Box<CellRequest>),
-    /// Run the specimen in the cell of that ticket once it waits.
-    Run(RunId, Ticket, Box<Specimen>),
+    /// Run the specimen in the cell that waits, if it is the one that is wanted, else in a new one.
+    Run(RunId, Box<CellRequest>, Box<Specimen>),
     /// Kill what runs.
     Stop(RunId),
     /// Hold what runs, or let it go on.
@@ -159,8 +165,8 @@ pub struct CellRequest {
     pub image: String,
     /// The engine enforces the profile itself.
     pub native: bool,
-    /// The specimen as it is now; a cell under native enforcement is made for its name.
-    pub specimen: Specimen,
+    /// The specimen as it is now, if it can be run: a cell under native enforcement is made for its name.
+    pub specimen: Option<Specimen>,
 }
 
 /// How long the toggles must rest until a cell is made for them.

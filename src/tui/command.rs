@@ -162,6 +162,14 @@ commands! {
     Follow, "follow", [Denials, Output], ["F"], "Keep the newest in sight, or stay";
 }
 
+impl Info {
+    /// Whether it does something by itself: the others only move about or type, and are not in the palette.
+    pub fn is_action(&self) -> bool {
+        !self.scopes.iter().any(|scope| matches!(scope, Scope::Move | Scope::Edit | Scope::Field))
+            && self.command != Command::Back
+    }
+}
+
 impl Command {
     /// What the table says of it.
     pub fn info(self) -> &'static Info {

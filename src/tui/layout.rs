@@ -4,6 +4,9 @@
 use ratatui::layout::{Constraint, Direction, Layout, Position, Rect, Size};
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+mod tests;
+
 /// The smallest screen on which the workbench can be used.
 pub const SMALLEST: Size = Size { width: 60, height: 16 };
 
@@ -15,6 +18,9 @@ const THREE_COLUMNS: u16 = 170;
 
 /// A share is never smaller than this, in per cent.
 const LEAST_SHARE: u16 = 10;
+
+/// A pane is never lower than this: a border, and a line in it.
+const LEAST_HEIGHT: u16 = 3;
 
 /// One of the five panes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -83,7 +89,24 @@ pub struct Splits {
 
 impl Default for Splits {
     fn default() -> Self {
-        Self { left: 58, first: 38, second: 34, specimen: 42, denials: 45, layers: 68 }
+        Self { left: 58, first: 38, second: 34, specimen: 42, denials: 45, layers: 70 }
+    }
+}
+
+impl Splits {
+    /// Each brought within what leaves room for all: shares may come from a file, or from a screen of another shape.
+    #[must_use]
+    pub fn bounded(&self) -> Self {
+        let within = |share: u16| share.clamp(LEAST_SHARE, 100 - LEAST_SHARE);
+        let first = self.first.clamp(LEAST_SHARE, 100 - 2 * LEAST_SHARE);
+        Self {
+            left: within(self.left),
+            first,
+            second: self.second.clamp(LEAST_SHARE, 100 - LEAST_SHARE - first),
+            specimen: within(self.specimen),
+            denials: within(self.denials),
+            layers: within(self.layers),
+        }
     }
 }
 
@@ -131,7 +154,7 @@ impl Areas {
         .areas(screen);
         let mut areas =
             Self { arrangement, screen, header, tabs: (tabbed == 1).then_some(tabs), footer, panes: [None; 5] };
-        areas.place(body, splits, focus);
+        areas.place(body, &splits.bounded(), focus);
         areas
     }
 
@@ -140,16 +163,15 @@ impl Areas {
             Arrangement::TooSmall => {}
             Arrangement::Tabs => self.put(focus, body),
             Arrangement::Two => {
-                let [left, right] = cut(Direction::Horizontal, body, splits.left);
-                let [specimen, rest] = cut(Direction::Vertical, left, splits.specimen);
+                let [left, right] = columns(body, part(body.width, splits.left));
+                let [specimen, rest] = rows(left, part(left.height, splits.specimen), 2 * LEAST_HEIGHT);
                 self.put(Pane::Specimen, specimen);
                 self.stack(Pane::Denials, Pane::Output, rest, splits.denials);
                 self.stack(Pane::Layers, Pane::Resources, right, splits.layers);
             }
             Arrangement::Three => {
-                let [first, rest] = cut(Direction::Horizontal, body, splits.first);
-                let second = u32::from(splits.second) * 100 / u32::from(100 - splits.first.min(99));
-                let [second, third] = cut(Direction::Horizontal, rest, u16::try_from(second).unwrap_or(50));
+                let [first, rest] = columns(body, part(body.width, splits.first));
+                let [second, third] = columns(rest, part(body.width, splits.second));
                 self.put(Pane::Specimen, first);
                 self.stack(Pane::Denials, Pane::Output, second, splits.denials);
                 self.stack(Pane::Layers, Pane::Resources, third, splits.layers);
@@ -158,7 +180,7 @@ impl Areas {
     }
 
     fn stack(&mut self, upper: Pane, lower: Pane, area: Rect, share: u16) {
-        let [above, below] = cut(Direction::Vertical, area, share);
+        let [above, below] = rows(area, part(area.height, share), LEAST_HEIGHT);
         self.put(upper, above);
         self.put(lower, below);
     }
@@ -200,50 +222,57 @@ impl Areas {
         }
     }
 
-    /// The splits after a divider was drawn to a place.
+    /// The splits after a divider was drawn to a place; the same where it is not on the screen.
     pub fn dragged(&self, splits: &Splits, divider: Divider, to: Position) -> Splits {
-        let mut moved = splits.clone();
-        let body = Rect { y: self.header.bottom(), height: self.footer.y - self.header.bottom(), ..self.screen };
-        let across = |from: u16| share(to.x.saturating_sub(from), body.width);
-        let down = |pane: Pane, other: Pane| match (self.pane(pane), self.pane(other)) {
-            (Some(upper), Some(lower)) => share(to.y.saturating_sub(upper.y), upper.height + lower.height),
-            _ => 50,
+        let mut moved = splits.bounded();
+        let top = self.header.bottom();
+        let height = self.footer.y.saturating_sub(top);
+        let across = |from: u16| share(to.x.saturating_sub(from), self.screen.width);
+        let down = |upper: Pane, lower: Pane| {
+            let (upper, lower) = (self.pane(upper).unwrap_or_default(), self.pane(lower).unwrap_or_default());
+            share(to.y.saturating_sub(upper.y), upper.height + lower.height)
         };
-        match divider {
-            Divider::First if self.arrangement == Arrangement::Two => moved.left = across(body.x),
-            Divider::First => moved.first = across(body.x).min(100 - 2 * LEAST_SHARE),
-            Divider::Second => {
-                let most = 100 - LEAST_SHARE - moved.first.min(100 - 2 * LEAST_SHARE);
-                moved.second = across(self.pane(Pane::Denials).map_or(0, |area| area.x)).min(most);
+        match (self.arrangement, divider) {
+            (Arrangement::Two, Divider::First) => moved.left = across(0),
+            (Arrangement::Two, Divider::Specimen) => moved.specimen = share(to.y.saturating_sub(top), height),
+            (Arrangement::Three, Divider::First) => moved.first = across(0),
+            (Arrangement::Three, Divider::Second) => {
+                moved.second = across(self.pane(Pane::Denials).unwrap_or_default().x);
             }
-            Divider::Specimen => moved.specimen = share(to.y.saturating_sub(body.y), body.height),
-            Divider::Denials => moved.denials = down(Pane::Denials, Pane::Output),
-            Divider::Layers => moved.layers = down(Pane::Layers, Pane::Resources),
+            (Arrangement::Two | Arrangement::Three, Divider::Denials) => {
+                moved.denials = down(Pane::Denials, Pane::Output);
+            }
+            (Arrangement::Two | Arrangement::Three, Divider::Layers) => {
+                moved.layers = down(Pane::Layers, Pane::Resources);
+            }
+            (Arrangement::Two, Divider::Second)
+            | (Arrangement::Three, Divider::Specimen)
+            | (Arrangement::Tabs | Arrangement::TooSmall, _) => {}
         }
-        moved
+        moved.bounded()
     }
 
-    /// The splits after the focused pane grew (or, with negative steps, shrank) by so many per cent.
+    /// The splits after the focused pane grew (or, with negative steps, shrank) by so many per cent; the same where it
+    /// has no neighbour on the screen in that direction.
     pub fn grown(&self, splits: &Splits, focus: Pane, direction: Direction, step: i16) -> Splits {
-        let mut moved = splits.clone();
-        let mut change = |share: fn(&mut Splits) -> &mut u16, step: i16| {
-            let share = share(&mut moved);
-            *share = share.saturating_add_signed(step).clamp(LEAST_SHARE, 100 - LEAST_SHARE);
+        let mut moved = splits.bounded();
+        let less = step.saturating_neg();
+        let (share, step) = match (self.arrangement, direction, focus) {
+            (Arrangement::Tabs | Arrangement::TooSmall, ..)
+            | (Arrangement::Three, Direction::Vertical, Pane::Specimen) => return moved,
+            (Arrangement::Two, Direction::Vertical, Pane::Specimen) => (&mut moved.specimen, step),
+            (_, Direction::Vertical, Pane::Denials) => (&mut moved.denials, step),
+            (_, Direction::Vertical, Pane::Output) => (&mut moved.denials, less),
+            (_, Direction::Vertical, Pane::Layers) => (&mut moved.layers, step),
+            (_, Direction::Vertical, Pane::Resources) => (&mut moved.layers, less),
+            (Arrangement::Three, Direction::Horizontal, Pane::Specimen) => (&mut moved.first, step),
+            (Arrangement::Three, Direction::Horizontal, Pane::Denials | Pane::Output) => (&mut moved.second, step),
+            (Arrangement::Three, Direction::Horizontal, Pane::Layers | Pane::Resources) => (&mut moved.second, less),
+            (Arrangement::Two, Direction::Horizontal, Pane::Layers | Pane::Resources) => (&mut moved.left, less),
+            (Arrangement::Two, Direction::Horizontal, _) => (&mut moved.left, step),
         };
-        let three = self.arrangement == Arrangement::Three;
-        match (direction, focus) {
-            (Direction::Vertical, Pane::Specimen) => change(|s| &mut s.specimen, step),
-            (Direction::Vertical, Pane::Denials) => change(|s| &mut s.denials, step),
-            (Direction::Vertical, Pane::Output) => change(|s| &mut s.denials, -step),
-            (Direction::Vertical, Pane::Layers) => change(|s| &mut s.layers, step),
-            (Direction::Vertical, Pane::Resources) => change(|s| &mut s.layers, -step),
-            (Direction::Horizontal, Pane::Specimen) if three => change(|s| &mut s.first, step),
-            (Direction::Horizontal, Pane::Denials | Pane::Output) if three => change(|s| &mut s.second, step),
-            (Direction::Horizontal, Pane::Layers | Pane::Resources) if three => change(|s| &mut s.second, -step),
-            (Direction::Horizontal, Pane::Layers | Pane::Resources) => change(|s| &mut s.left, -step),
-            (Direction::Horizontal, _) => change(|s| &mut s.left, step),
-        }
-        moved
+        *share = share.saturating_add_signed(step);
+        moved.bounded()
     }
 }
 
@@ -269,14 +298,27 @@ fn arrange(size: Size, zoomed: bool) -> Arrangement {
     }
 }
 
-fn cut(direction: Direction, area: Rect, share: u16) -> [Rect; 2] {
-    let share = share.clamp(LEAST_SHARE, 100 - LEAST_SHARE);
-    Layout::new(direction, [Constraint::Percentage(share), Constraint::Fill(1)]).areas(area)
+fn columns(area: Rect, left: u16) -> [Rect; 2] {
+    Layout::horizontal([Constraint::Length(left), Constraint::Fill(1)]).areas(area)
 }
 
+/// The upper part keeps room for a pane, and the lower for what stands there.
+fn rows(area: Rect, upper: u16, lower_least: u16) -> [Rect; 2] {
+    let most = area.height.saturating_sub(lower_least).max(LEAST_HEIGHT);
+    Layout::vertical([Constraint::Length(upper.clamp(LEAST_HEIGHT, most)), Constraint::Fill(1)]).areas(area)
+}
+
+/// So many per cent of a length.
+fn part(whole: u16, share: u16) -> u16 {
+    let part = (u32::from(whole) * u32::from(share) + 50) / 100;
+    u16::try_from(part).unwrap_or(whole)
+}
+
+/// In per cent, rounded so that a divider stays under the pointer that draws it.
 fn share(part: u16, whole: u16) -> u16 {
-    let share = u32::from(part) * 100 / u32::from(whole.max(1));
-    u16::try_from(share).unwrap_or(100).clamp(LEAST_SHARE, 100 - LEAST_SHARE)
+    let whole = u32::from(whole.max(1));
+    let share = (u32::from(part) * 100 + whole / 2) / whole;
+    u16::try_from(share).unwrap_or(100)
 }
 
 fn on_lower_edge(area: Rect, at: Position) -> bool {

@@ -10,12 +10,14 @@ use super::editor::Editor;
 use super::keymap::Keymap;
 use super::layout::{Areas, Divider, Pane, Splits};
 use super::overlay::Overlay;
+use super::overlay::prompt::Asking;
 use super::panes::{denials::DenialsPane, layers::LayersPane, output::OutputPane};
 use super::theme::Theme;
 use crate::engine::{Capabilities, Endpoint};
 use crate::plan::Kernel;
-use crate::policy::{Layer, Policy};
-use crate::run::{Denial, Enforcement, Observation, RunLog};
+use crate::policy::{Bytes, Layer, Policy};
+use crate::run::{Enforcement, Observation, RunLog};
+use crate::specimen::{LanguageTable, Specimen, SpecimenError};
 
 /// Everything.
 #[derive(Clone, Debug)]
@@ -46,6 +48,10 @@ pub struct State {
     pub editor: Editor,
     /// Keys type into the specimen.
     pub editing: bool,
+    /// The languages that can be run.
+    pub languages: LanguageTable,
+    /// The most bytes a specimen may have.
+    pub max_size: Bytes,
     /// Paths opened before, the last first.
     pub recent: Vec<PathBuf>,
     /// What the next run will be isolated by.
@@ -56,6 +62,16 @@ pub struct State {
     pub warm: WarmCell,
     /// The last runs.
     pub runs: Runs,
+    /// The specimen is to be run as soon as the run before is over.
+    pub rerun: bool,
+    /// The number of tickets so far; the last one is the one that counts.
+    pub tickets: u32,
+    /// What is being saved, and where.
+    pub saving: Option<(PathBuf, Asking)>,
+    /// The user's home directory.
+    pub home: Option<PathBuf>,
+    /// Where the user's own policies are.
+    pub policies: PathBuf,
     /// Exposures that the reviewer has been asked about: the layers that open each.
     pub accepted: BTreeSet<Vec<Layer>>,
     /// The layers pane.
@@ -65,6 +81,9 @@ pub struct State {
     /// The output pane.
     pub output: OutputPane,
 }
+
+/// What a specimen without a name or a sign is taken for.
+const PASTED_LANGUAGE: &str = "python";
 
 /// A message to the reviewer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,6 +222,15 @@ pub struct RunRecord {
     pub log: RunLog,
 }
 
+impl RunRecord {
+    /// How long the specimen has run, as its deadline counts: time held is left out.
+    pub fn elapsed(&self, now: Duration) -> Duration {
+        let Some(started) = self.started else { return Duration::ZERO };
+        let held = self.held_since.map_or(Duration::ZERO, |since| now.saturating_sub(since));
+        now.saturating_sub(started).saturating_sub(self.held_for).saturating_sub(held)
+    }
+}
+
 /// The last runs, oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct Runs {
@@ -237,13 +265,31 @@ impl State {
         Areas::new(self.size, &self.splits, self.focus, self.zoomed)
     }
 
-    /// The denial that is selected, of the run on the screen.
-    pub fn selected_denial(&self) -> Option<&Denial> {
-        self.denials.selected(self.runs.shown()?)
+    /// The specimen as it would run now.
+    ///
+    /// # Errors
+    /// When there is none, it is too large, or no language is known for it.
+    pub fn specimen(&self) -> Result<Specimen, SpecimenError> {
+        let (name, bytes) = (self.editor.name(), self.editor.bytes());
+        Specimen::from_bytes(&name, bytes, &self.languages, self.language(), self.max_size)
+    }
+
+    /// The name of the language that the specimen would run as: the chosen one, or what its name and text told when it
+    /// was last looked for.
+    pub fn language(&self) -> Option<&str> {
+        self.editor.language().or(self.editor.recognised())
+    }
+
+    /// The language that the specimen's name and text tell.
+    pub fn recognise(&self) -> Option<String> {
+        let told = self.languages.recognise(&self.editor.name(), &self.editor.bytes());
+        // What was pasted need not say what it is: most of it is Python.
+        let pasted = self.editor.path().is_none().then_some(PASTED_LANGUAGE);
+        told.map(|language| language.name.as_str()).or(pasted).map(str::to_owned)
     }
 
     /// The moment that is selected: output and resources mark it.
     pub fn moment(&self) -> Option<Duration> {
-        self.selected_denial().map(|denial| denial.first)
+        self.denials.selected_moment(self.runs.shown()?)
     }
 }

@@ -3,8 +3,10 @@
 
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+pub mod cells;
 pub mod dockerd;
 pub mod liar;
+pub mod screen;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -139,7 +141,9 @@ impl Hotcell {
     pub fn at(address: &str) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hotcell"));
         command.args(["run", "--engine", address]).stdin(Stdio::null());
-        for variable in ["HOTCELL_CONFIG", "HOTCELL_ENGINE", "HOTCELL_IMAGE", "HOTCELL_POLICY", "XDG_RUNTIME_DIR"] {
+        for variable in
+            ["HOTCELL_CONFIG", "HOTCELL_ENGINE", "HOTCELL_IMAGE", "HOTCELL_POLICY", "HOTCELL_THEME", "XDG_RUNTIME_DIR"]
+        {
             command.env_remove(variable);
         }
         command.env("XDG_CONFIG_HOME", "/nonexistent");

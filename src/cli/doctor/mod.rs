@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use self::host::Host;
 use self::judge::{Judge, LayerReport, RuntimeReport};
-use super::profile::{self, Text};
 use super::{CliError, Common, Format, image, layout, runtime};
 use crate::config::{Config, RunDirError};
 use crate::engine::discover::{EngineChoice, Surroundings, candidates, survey};
@@ -19,6 +18,7 @@ use crate::engine::docker::DockerEngine;
 use crate::engine::{ANSWER_TIMEOUT, Capabilities, Endpoint, Engine, EngineError, ImageSummary};
 use crate::plan::Filter;
 use crate::policy::Policy;
+use crate::profile::{self, Text};
 use crate::run::to_pretty;
 
 /// Arguments of `hotcell doctor`.
@@ -101,7 +101,7 @@ async fn examine(config: &Config) -> Result<Report, CliError> {
 /// A filter that every kernel with seccomp takes, so that it is the engine that is judged and no profile of the user's.
 fn ordinary_filter() -> Result<Filter, CliError> {
     let text = Text { label: "doctor".to_owned(), json: r#"{ "defaultAction": "SCMP_ACT_ALLOW" }"#.to_owned() };
-    profile::filter(&text, &profile::host(&Policy::blank("doctor"))?)
+    Ok(profile::filter(&text, &profile::host(&Policy::blank("doctor"))?)?)
 }
 
 /// Those that the configuration names, or else every one that there might be.

@@ -1,5 +1,126 @@
-//! What stands over the panes.
+//! What stands over the panes: one at a time, closed by Esc.
+
+mod boxed;
+pub mod compare;
+pub mod confirm;
+pub mod detail;
+pub mod help;
+pub mod picker;
+pub mod prompt;
+pub mod share;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use self::compare::Compare;
+use self::confirm::Confirm;
+use self::picker::Picker;
+use self::prompt::Prompt;
+use super::state::State;
+use super::theme::Theme;
 
 /// A box over the panes.
 #[derive(Clone, Debug)]
-pub struct Overlay;
+pub enum Overlay {
+    /// Every key.
+    Help {
+        /// Lines scrolled past.
+        scroll: u16,
+    },
+    /// A list to choose from.
+    Picker(Picker),
+    /// A line to type.
+    Prompt(Prompt),
+    /// A question.
+    Confirm(Confirm),
+    /// Everything known of the selected denial.
+    Detail {
+        /// Lines scrolled past.
+        scroll: u16,
+    },
+    /// Two runs beside each other.
+    Compare(Box<Compare>),
+    /// The equivalent commands.
+    Share {
+        /// Lines scrolled past.
+        scroll: u16,
+    },
+}
+
+impl Overlay {
+    /// How far it is scrolled, where it can be.
+    fn scroll_mut(&mut self) -> Option<&mut u16> {
+        match self {
+            Self::Help { scroll } | Self::Detail { scroll } | Self::Share { scroll } => Some(scroll),
+            Self::Compare(_) | Self::Picker(_) | Self::Prompt(_) | Self::Confirm(_) => None,
+        }
+    }
+}
+
+/// Scrolls the overlay by so many lines, if it can be scrolled, and no further than its end.
+pub fn scroll(state: &mut State, lines: i32) {
+    let screen = state.areas().screen;
+    let most = match view(state) {
+        Some(View::Help(view)) => view.most_scroll(screen),
+        Some(View::Detail(view)) => view.most_scroll(screen),
+        Some(View::Share(view)) => view.most_scroll(screen),
+        _ => return,
+    };
+    if let Some(scroll) = state.overlay.as_mut().and_then(Overlay::scroll_mut) {
+        let moved = i32::from(*scroll).saturating_add(lines).clamp(0, i32::from(most));
+        *scroll = u16::try_from(moved).unwrap_or(most);
+    }
+}
+
+/// What is drawn of an overlay.
+#[derive(Clone, Debug)]
+pub enum View {
+    /// [`Overlay::Help`].
+    Help(help::View),
+    /// [`Overlay::Picker`].
+    Picker(picker::View),
+    /// [`Overlay::Prompt`].
+    Prompt(prompt::View),
+    /// [`Overlay::Confirm`].
+    Confirm(confirm::View),
+    /// [`Overlay::Detail`].
+    Detail(detail::View),
+    /// [`Overlay::Compare`].
+    Compare(compare::View),
+    /// [`Overlay::Share`].
+    Share(share::View),
+}
+
+/// Makes the view of the overlay, where there is one.
+pub fn view(state: &State) -> Option<View> {
+    Some(match state.overlay.as_ref()? {
+        Overlay::Help { scroll } => View::Help(help::view(state, *scroll)),
+        Overlay::Picker(picker) => View::Picker(picker::view(picker)),
+        Overlay::Prompt(prompt) => View::Prompt(prompt::view(prompt, state)),
+        Overlay::Confirm(confirm) => View::Confirm(confirm::view(confirm)),
+        Overlay::Detail { scroll } => View::Detail(detail::view(state, *scroll)?),
+        Overlay::Compare(compare) => View::Compare(compare::view(compare, state.areas().screen)),
+        Overlay::Share { scroll } => View::Share(share::view(state, *scroll)),
+    })
+}
+
+/// Draws it.
+pub fn render(frame: &mut Frame<'_>, screen: Rect, view: &View, theme: &Theme) {
+    match view {
+        View::Help(view) => help::render(frame, screen, view, theme),
+        View::Picker(view) => picker::render(frame, screen, view, theme),
+        View::Prompt(view) => prompt::render(frame, screen, view, theme),
+        View::Confirm(view) => confirm::render(frame, screen, view, theme),
+        View::Detail(view) => detail::render(frame, screen, view, theme),
+        View::Compare(view) => compare::render(frame, screen, view, theme),
+        View::Share(view) => share::render(frame, screen, view, theme),
+    }
+}
+
+/// Draws a box of that size in the middle of the screen, or as much of it as there is room for; gives what is inside.
+pub fn boxed(frame: &mut Frame<'_>, screen: Rect, size: (u16, u16), title: &str, foot: &str, theme: &Theme) -> Rect {
+    let (width, height) = (size.0.min(screen.width), size.1.min(screen.height));
+    let area =
+        Rect { x: screen.x + (screen.width - width) / 2, y: screen.y + (screen.height - height) / 2, width, height };
+    boxed::draw(frame, area, title, foot, theme)
+}

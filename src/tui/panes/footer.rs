@@ -1,1 +1,113 @@
-//! footer
+//! The last line: the keys that count here, or a message.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use crate::tui::cells::{clip, width};
+use crate::tui::command::Command;
+use crate::tui::layout::Pane;
+use crate::tui::state::{Phase, State, WarmCell};
+use crate::tui::theme::{Role, Theme};
+
+/// What is drawn.
+#[derive(Clone, Debug)]
+pub enum View {
+    /// Keys and what they do.
+    Keys(Vec<(String, &'static str)>),
+    /// A message.
+    Notice {
+        /// What.
+        text: String,
+        /// Something went wrong.
+        bad: bool,
+    },
+}
+
+/// Makes the view.
+pub fn view(state: &State) -> View {
+    match &state.notice {
+        Some(notice) => View::Notice { text: notice.text.clone(), bad: notice.bad },
+        None => View::Keys(
+            commands(state)
+                .into_iter()
+                .map(|command| (state.keymap.shown(command), name(state, command)))
+                .filter(|(key, _)| !key.is_empty())
+                .collect(),
+        ),
+    }
+}
+
+/// What a command is called here: taking what is selected means something else in each pane.
+fn name(state: &State, command: Command) -> &'static str {
+    match (command, state.focus) {
+        (Command::Accept, Pane::Denials) => "detail",
+        (Command::Accept, Pane::Layers) if !state.layers.is_editing() => "set",
+        (Command::Back, Pane::Specimen) if state.editing => "stop editing",
+        _ => command.info().name,
+    }
+}
+
+/// What counts where the focus is, the most useful first.
+fn commands(state: &State) -> Vec<Command> {
+    use Command as C;
+    if state.editing {
+        return vec![C::Back, C::Undo, C::Redo, C::Indent, C::Palette, C::SaveSpecimen, C::Quit];
+    }
+    if state.layers.is_editing() {
+        return vec![C::Accept, C::Back];
+    }
+    let mut commands = match (state.runs.live().map(|run| run.phase), &state.warm) {
+        (Some(Phase::Starting), _) => vec![C::Stop],
+        (Some(_), _) => vec![C::Stop, C::Hold],
+        (None, WarmCell::Failed(_)) => vec![C::Reconnect],
+        (None, _) => vec![C::Run],
+    };
+    commands.extend(match state.focus {
+        Pane::Specimen => &[C::Edit, C::Open, C::Search, C::NextMark][..],
+        Pane::Layers => &[C::Toggle, C::Accept, C::ResetLayer, C::Policy],
+        Pane::Denials => &[C::Accept, C::Filter, C::Sort, C::Follow, C::Copy],
+        Pane::Output => &[C::Search, C::Wrap, C::Split, C::Follow, C::SaveOutput, C::Copy],
+        Pane::Resources => &[],
+    });
+    if state.runs.kept.len() > 1 {
+        commands.extend([C::OlderRun, C::NewerRun, C::Compare]);
+    }
+    commands.extend([C::Policy, C::NextPane, C::Zoom, C::Palette, C::Help, C::Quit]);
+    let mut seen = Vec::new();
+    commands.retain(|command| {
+        let new = !seen.contains(command);
+        seen.push(*command);
+        new
+    });
+    commands
+}
+
+/// Draws it.
+pub fn render(frame: &mut Frame<'_>, area: Rect, view: &View, theme: &Theme) {
+    let cells = usize::from(area.width);
+    let line = match view {
+        View::Notice { text, bad } => {
+            let (sign, role) = if *bad { ("✗", Role::Bad) } else { ("·", Role::Accent) };
+            Line::styled(format!(" {sign} {}", clip(text, cells.saturating_sub(4))), theme.style(role))
+        }
+        View::Keys(keys) => hints(keys, cells, theme),
+    };
+    frame.render_widget(line.style(theme.style(Role::Footer)), area);
+}
+
+/// As many hints as there is room for, whole.
+fn hints(keys: &[(String, &'static str)], cells: usize, theme: &Theme) -> Line<'static> {
+    let mut spans = Vec::new();
+    let mut left = cells;
+    for (key, name) in keys {
+        let taken = width(key) + name.len() + 4;
+        if taken > left {
+            break;
+        }
+        left -= taken;
+        spans.push(Span::styled(format!(" {key} "), theme.style(Role::Key)));
+        spans.push(Span::styled(format!("{name} "), theme.style(Role::Footer)));
+    }
+    Line::from(spans)
+}

@@ -8,4 +8,7 @@ pub mod header;
 pub mod layers;
 pub mod output;
 pub mod resources;
+pub mod rows;
 pub mod specimen;
+pub mod tabs;
+pub mod words;

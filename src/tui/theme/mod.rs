@@ -1,116 +1,88 @@
 //! Colours: what each part of the screen looks like, from `themes/*.toml`, in as many colours as the terminal has.
 
+mod colour;
+#[cfg(test)]
+mod contrast;
+mod depth;
+mod draft;
+mod file;
+mod library;
+mod role;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::path::PathBuf;
+
 use ratatui::style::Style;
 
+pub use self::depth::Depth;
+pub use self::role::{Family, Role, Token};
 use crate::policy::Layer;
+use crate::text::visible;
 
-/// A part of the screen that has a look of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Role {
-    /// What is read.
-    Text,
-    /// What is said by the way.
-    Muted,
-    /// What stands out.
-    Accent,
-    /// A pane's border and title.
-    Border,
-    /// The border and title of the pane that has the focus.
-    BorderFocused,
-    /// The selected row.
-    Selection,
-    /// The row at the moment that is selected elsewhere.
-    Moment,
-    /// As it should be: a layer in force, a clean end.
-    Good,
-    /// Worth a look: unverified, changed, near its limit.
-    Caution,
-    /// Not as it should be: a denial, an exposure, a layer not in force.
-    Bad,
-    /// A hidden or active character made visible.
-    Mark,
-    /// A search's match.
-    Match,
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-    /// Line numbers.
-    LineNumber,
-    /// The line the cursor is on.
-    CursorLine,
-    /// The cursor of the specimen and of fields.
-    Cursor,
-    /// The header.
-    Header,
-    /// The footer.
-    Footer,
-    /// A key in the footer and in the help.
-    Key,
-    /// A box over the panes.
-    Overlay,
-    /// The graph of CPU time.
-    GraphCpu,
-    /// The graph of memory.
-    GraphMemory,
-    /// The graph of processes.
-    GraphPids,
-    /// The graph of block I/O.
-    GraphIo,
-    /// A limit in a graph.
-    GraphLimit,
-}
-
-/// A kind of token in source code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Token {
-    /// Anything else.
-    Plain,
-    /// A comment.
-    Comment,
-    /// A string.
-    String,
-    /// An escape within a string.
-    Escape,
-    /// A number.
-    Number,
-    /// A constant of the language.
-    Constant,
-    /// A keyword.
-    Keyword,
-    /// An operator.
-    Operator,
-    /// A function's or method's name.
-    Function,
-    /// A type's or class's name.
-    Type,
-    /// A variable or parameter.
-    Variable,
-    /// A module or import.
-    Module,
-    /// A decorator, annotation or preprocessor line.
-    Attribute,
-    /// Punctuation.
-    Punctuation,
-}
+/// One style each, in the order of the enum that names them.
+type Looks<const N: usize> = [Style; N];
 
 /// The looks of everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Theme;
+pub struct Theme {
+    summary: String,
+    ui: Looks<{ Role::ALL.len() }>,
+    syntax: Looks<{ Token::ALL.len() }>,
+    layers: Looks<{ Family::ALL.len() }>,
+}
 
 impl Theme {
-    /// The look of a part of the screen.
-    pub fn style(&self, _role: Role) -> Style {
-        Style::new()
+    /// What it is like, in a line; raw, as its file says it.
+    pub fn summary(&self) -> &str {
+        &self.summary
+    }
+
+    /// The look of a part of the screen. What it leaves open is as it is in [`Role::Text`], with which the whole screen
+    /// is to be painted first.
+    pub const fn style(&self, role: Role) -> Style {
+        self.ui[role as usize]
     }
 
     /// The look of a token.
-    pub fn token(&self, _token: Token) -> Style {
-        Style::new()
+    pub const fn token(&self, token: Token) -> Style {
+        self.syntax[token as usize]
     }
 
     /// The colour of a layer, by its family.
-    pub fn layer(&self, _layer: Layer) -> Style {
-        Style::new()
+    pub const fn layer(&self, layer: Layer) -> Style {
+        self.layers[Family::of(layer) as usize]
     }
+}
+
+/// Why there is no such theme.
+#[derive(Debug, thiserror::Error)]
+pub enum ThemeError {
+    /// The file is not TOML, or a key or value in it is wrong.
+    #[error("{file}:{line}:{column}: {problem}")]
+    Mistake {
+        /// The file, made safe to print.
+        file: String,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// The key, what is wrong with it and what is allowed.
+        problem: String,
+    },
+    /// The file is there and cannot be read.
+    #[error("cannot read the theme {}: {source}", visible(path.as_os_str().as_encoded_bytes()))]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A name that no theme has.
+    #[error("{problem}")]
+    Unknown {
+        /// The name, and every name that there is.
+        problem: String,
+    },
 }

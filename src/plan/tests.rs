@@ -1,0 +1,128 @@
+//! Which plans share a cell.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::engine::Limits;
+use crate::policy::Place;
+use crate::seccomp::{Arch, Host, compile};
+
+/// An engine that has everything.
+fn engine() -> Capabilities {
+    Capabilities {
+        kind: EngineKind::Docker,
+        version: "27.0".to_owned(),
+        api_version: "1.46".to_owned(),
+        runtimes: vec!["runc".to_owned(), "crun".to_owned()],
+        default_runtime: "runc".to_owned(),
+        runtime_choice: true,
+        cgroup_version: None,
+        limits: Limits { memory: true, swap: true, cpu: true, pids: true },
+        security: ["apparmor", "selinux", "userns"].map(str::to_owned).to_vec(),
+        rootless: false,
+        local: true,
+        kernel: "6.12".to_owned(),
+        architecture: "x86_64".to_owned(),
+        warnings: Vec::new(),
+    }
+}
+
+/// Every layer on.
+fn full() -> Policy {
+    let mut policy = Policy::shipped("hardened").unwrap();
+    for layer in Layer::ALL {
+        policy.set_on(layer, true);
+    }
+    policy.set(Layer::Runtime, "crun").unwrap();
+    policy
+}
+
+fn plan(policy: Policy, native: bool) -> CellPlan {
+    let filter = policy.seccomp.on.then(|| {
+        let json = r#"{"defaultAction": "SCMP_ACT_ERRNO"}"#;
+        let host = Host::here(BTreeSet::new()).unwrap();
+        let profile = Profile::parse("test", json, &host).unwrap();
+        let program = compile(&profile, Arch::native()).unwrap();
+        Filter { profile, program }
+    });
+    let host_env = BTreeMap::from([("TOKEN".to_owned(), "secret".to_owned())]);
+    let request = Request { policy, filter, image: "image".to_owned(), native, host_env };
+    CellPlan::new(request, &engine(), &Kernel { landlock_abi: Some(6) })
+}
+
+/// Whether a cell that was made under `made` stays warm under `next`.
+fn fits(made: &CellPlan, next: &CellPlan, argv: [&str; 2]) -> bool {
+    let name = CellName("hotcell-0123456789ab".to_owned());
+    let place = CellPlace { name: &name, owner: "owner", cell_dir: "/run/cell".into(), sandbox: "/run/box".into() };
+    let [made_for, next_for] = argv.map(|path| vec!["python3".to_owned(), path.to_owned()]);
+    next.fits(made, &made.spec(&place, Some(made_for)), &place, next_for)
+}
+
+/// The layers that can be toggled without losing a cell.
+fn kept_warm(native: bool) -> Vec<Layer> {
+    let made = plan(full(), native);
+    let toggled = |layer: &Layer| {
+        let mut policy = full();
+        policy.set_on(*layer, false);
+        let next = plan(policy, native);
+        let (there, back) = (fits(&made, &next, ["a", "a"]), fits(&next, &made, ["a", "a"]));
+        assert_eq!(there, back, "{layer} on and off");
+        there
+    };
+    Layer::ALL.into_iter().filter(toggled).collect()
+}
+
+#[test]
+fn a_cell_stays_warm_under_the_layers_that_are_put_on_at_the_launch() {
+    let at_the_launch = [Layer::Seccomp, Layer::Landlock, Layer::Ulimits, Layer::Env, Layer::Timeout, Layer::Output];
+    assert_eq!(kept_warm(false), at_the_launch);
+    let by_the_engine = |layer: &Layer| layer.enforced_at() == Place::Engine;
+    assert!(Layer::ALL.iter().all(|layer| by_the_engine(layer) != at_the_launch.contains(layer)));
+}
+
+#[test]
+fn under_native_enforcement_it_stays_warm_under_what_hotcell_itself_does() {
+    // Landlock cannot be had there, so it changes nothing.
+    assert_eq!(kept_warm(true), [Layer::Landlock, Layer::Timeout, Layer::Output]);
+}
+
+#[test]
+fn another_setting_counts_as_much_as_another_switch() {
+    let made = plan(full(), false);
+    for (layer, setting, warm) in [
+        (Layer::Memory, "64m", false),
+        (Layer::User, "1000:1000", false),
+        (Layer::Runtime, "runc", false),
+        (Layer::Timeout, "1s", true),
+        (Layer::Ulimits, "nofile=16", true),
+        (Layer::Landlock, "off", true),
+    ] {
+        let mut policy = full();
+        policy.set(layer, setting).unwrap();
+        assert_eq!(fits(&made, &plan(policy, false), ["a", "a"]), warm, "{layer}={setting}");
+    }
+}
+
+#[test]
+fn a_name_alone_makes_no_other_cell_but_enforcement_and_image_do() {
+    let made = plan(full(), false);
+    let renamed = plan(Policy { name: "other".to_owned(), ..full() }, false);
+    assert!(fits(&made, &renamed, ["a", "a"]));
+    assert!(!fits(&made, &plan(full(), true), ["a", "a"]));
+    let mut elsewhere = plan(full(), false);
+    elsewhere.request.image = "another".to_owned();
+    assert!(!fits(&made, &elsewhere, ["a", "a"]));
+}
+
+#[test]
+fn another_command_line_needs_another_cell_only_where_the_engine_starts_it() {
+    let (shim, native) = (plan(full(), false), plan(full(), true));
+    assert!(fits(&shim, &shim, ["a", "b"]));
+    assert!(fits(&native, &native, ["a", "a"]) && !fits(&native, &native, ["a", "b"]));
+}
+
+#[test]
+fn only_a_cell_with_a_shim_can_be_held() {
+    assert!(plan(full(), false).can_hold());
+    assert!(!plan(full(), true).can_hold());
+}

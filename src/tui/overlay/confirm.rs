@@ -1,0 +1,102 @@
+//! A question that is answered with y or n.
+
+use std::path::PathBuf;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Text};
+
+use super::boxed;
+use crate::policy::{Exposure, Policy};
+use crate::text::visible;
+use crate::tui::cells::wrap;
+use crate::tui::theme::{Role, Theme};
+
+/// Cells of the box.
+const WIDTH: u16 = 76;
+
+/// What a yes does.
+#[derive(Clone, Debug)]
+pub enum Confirm {
+    /// Takes the policy over, or keeps it, though it exposes this.
+    Expose {
+        /// The policy.
+        policy: Box<Policy>,
+        /// As it is in its file, where another one was chosen.
+        base: Option<Box<Policy>>,
+        /// What of the host it opens that has not been asked about.
+        exposures: Vec<Exposure>,
+        /// The specimen is run then.
+        run: bool,
+    },
+    /// Replaces a file.
+    Replace {
+        /// Which.
+        path: PathBuf,
+        /// With what.
+        bytes: Vec<u8>,
+    },
+    /// Leaves, though the specimen has changes that were not saved.
+    Quit,
+    /// Opens another specimen, though this one has changes that were not saved.
+    Abandon(Option<PathBuf>),
+}
+
+/// What is drawn.
+#[derive(Clone, Debug)]
+pub struct View {
+    title: &'static str,
+    role: Role,
+    lines: Vec<String>,
+    question: &'static str,
+}
+
+/// Makes the view.
+pub fn view(confirm: &Confirm) -> View {
+    let cells = usize::from(WIDTH) - 8;
+    let (title, role, texts, question) = match confirm {
+        Confirm::Expose { exposures, run, .. } => (
+            "This exposes the host",
+            Role::Bad,
+            exposures.iter().map(|exposure| format!("{}: {}", names(exposure), exposure.what)).collect(),
+            if *run { "Run it so?" } else { "Switch it so?" },
+        ),
+        Confirm::Replace { path, .. } => (
+            "Replace the file",
+            Role::Caution,
+            vec![format!("{} exists already.", visible(path.as_os_str().as_encoded_bytes()))],
+            "Replace it?",
+        ),
+        Confirm::Quit => ("Leave", Role::Caution, vec![UNSAVED.to_owned()], "Leave without saving them?"),
+        Confirm::Abandon(_) => ("Open", Role::Caution, vec![UNSAVED.to_owned()], "Give them up?"),
+    };
+    let mut lines = Vec::new();
+    for text in &texts {
+        for (at, line) in wrap(text, cells).into_iter().enumerate() {
+            lines.push(format!("{} {line}", if at == 0 { "•" } else { " " }));
+        }
+    }
+    View { title, role, lines, question }
+}
+
+const UNSAVED: &str = "The specimen has changes that are in no file.";
+
+fn names(exposure: &Exposure) -> String {
+    exposure.layers.iter().map(|layer| layer.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// Draws it.
+pub fn render(frame: &mut Frame<'_>, screen: Rect, view: &View, theme: &Theme) {
+    let height = u16::try_from(view.lines.len()).unwrap_or(u16::MAX).saturating_add(6);
+    let inner = boxed(frame, screen, (WIDTH, height), view.title, "y yes · n no · Esc", theme);
+    let room = usize::from(inner.height.saturating_sub(4)).max(1);
+    let mut lines = vec![Line::default()];
+    lines.extend(view.lines.iter().take(room).map(|line| Line::styled(format!("  {line}"), theme.style(view.role))));
+    if view.lines.len() > room {
+        lines.push(Line::styled(format!("  … and {} more lines", view.lines.len() - room), theme.style(view.role)));
+    } else {
+        lines.push(Line::default());
+    }
+    lines.push(Line::styled(format!("  {}  y / n", view.question), theme.style(Role::Accent)));
+    frame.render_widget(Text::from(lines), inner);
+}

@@ -1,0 +1,422 @@
+//! Everything that is known of the selected denial or limit.
+
+use std::io;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::boxed;
+use crate::policy::{Bytes, Layer};
+use crate::run::compare::is_the_rest;
+use crate::run::words::{grouped, moment, one_line, time};
+use crate::run::{Denial, LimitKind, LimitTotal, Refusal, Stream, Summary};
+use crate::tui::cells::{fit, wrap};
+use crate::tui::command::Command;
+use crate::tui::keymap::Keymap;
+use crate::tui::panes::denials::Row;
+use crate::tui::state::{RunRecord, State};
+use crate::tui::theme::{Role, Theme};
+
+/// Cells of the names at the left.
+const NAMES: usize = 12;
+
+/// The widest box.
+const WIDEST: u16 = 92;
+
+/// What is drawn.
+#[derive(Clone, Debug)]
+pub struct View {
+    title: String,
+    facts: Vec<Fact>,
+    scroll: u16,
+}
+
+/// A name, and what is to be said of it.
+#[derive(Clone, Debug)]
+struct Fact {
+    name: String,
+    text: String,
+    look: Look,
+}
+
+/// How a text is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// Broken at spaces.
+    Words(Role),
+    /// Each character as it is; the line is filled before the next begins.
+    Exact,
+    /// In the colour of a layer.
+    Layer(Layer),
+}
+
+/// Makes the view of what is selected, scrolled by so many lines; `None` where nothing is.
+pub fn view(state: &State, scroll: u16) -> Option<View> {
+    let run = state.runs.shown()?;
+    Some(View::new(run, state.denials.selected_row(run)?, &state.keymap, scroll))
+}
+
+/// Draws it in the middle of the screen.
+pub fn render(frame: &mut Frame<'_>, area: Rect, view: &View, theme: &Theme) {
+    let lines = view.lines(text_width(area), theme);
+    let area = placed(area, lines.len());
+    let height = usize::from(area.height.saturating_sub(2));
+    let first = usize::from(view.scroll).min(lines.len().saturating_sub(height));
+    let bottom = if lines.len() > height && height > 0 {
+        format!("lines {}–{} of {}", first + 1, first + height, lines.len())
+    } else {
+        String::new()
+    };
+    let inner = boxed::draw(frame, area, &view.title, &bottom, theme);
+    for (line_area, line) in inner.rows().zip(lines.into_iter().skip(first)) {
+        frame.render_widget(line, line_area);
+    }
+}
+
+impl View {
+    /// By how many lines it can be scrolled on a screen.
+    pub fn most_scroll(&self, screen: Rect) -> u16 {
+        let lines: usize = self.facts.iter().map(|fact| fact.lines(text_width(screen)).len()).sum();
+        let height = usize::from(placed(screen, lines).height.saturating_sub(2));
+        u16::try_from(lines.saturating_sub(height)).unwrap_or(u16::MAX)
+    }
+
+    fn new(run: &RunRecord, row: Row<'_>, keymap: &Keymap, scroll: u16) -> Self {
+        let mut facts = vec![Fact::words("first seen", first_seen(run, row))];
+        match row {
+            Row::Denial(denial) => denial_facts(&mut facts, run, denial, keymap),
+            Row::Limit(total) => limit_facts(&mut facts, run, total, keymap),
+        }
+        Self { title: format!("{}: {}", row.layer(), row.name()), facts, scroll }
+    }
+
+    fn lines(&self, cells: usize, theme: &Theme) -> Vec<Line<'static>> {
+        let lines = self.facts.iter().flat_map(|fact| {
+            let style = fact.look.style(theme);
+            fact.lines(cells).into_iter().enumerate().map(move |(at, text)| {
+                let name = if at == 0 { fact.name.as_str() } else { "" };
+                Line::from(vec![
+                    Span::styled(format!(" {} ", fit(name, NAMES)), theme.style(Role::Muted)),
+                    Span::styled(text, style),
+                ])
+            })
+        });
+        lines.collect()
+    }
+}
+
+impl Fact {
+    fn words(name: &str, text: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), text: text.into(), look: Look::Words(Role::Text) }
+    }
+
+    fn lines(&self, cells: usize) -> Vec<String> {
+        match self.look {
+            Look::Words(_) | Look::Layer(_) => wrap(&self.text, cells),
+            Look::Exact => boxed::cut(&self.text, cells, usize::MAX),
+        }
+    }
+}
+
+impl Look {
+    fn style(self, theme: &Theme) -> Style {
+        match self {
+            Self::Words(role) => theme.style(role),
+            Self::Exact => theme.style(Role::Text),
+            Self::Layer(layer) => theme.layer(layer),
+        }
+    }
+}
+
+/// Cells of the texts at the right, on a screen.
+fn text_width(screen: Rect) -> usize {
+    usize::from(screen.width.min(WIDEST)).saturating_sub(NAMES + 5).max(1)
+}
+
+/// The box in the middle of a screen, for so many lines.
+fn placed(screen: Rect, lines: usize) -> Rect {
+    let width = screen.width.min(WIDEST);
+    let height = u16::try_from(lines + 2).unwrap_or(u16::MAX).min(screen.height);
+    Rect { x: screen.x + (screen.width - width) / 2, y: screen.y + (screen.height - height) / 2, width, height }
+}
+
+fn first_seen(run: &RunRecord, row: Row<'_>) -> String {
+    let whole = match &run.log.summary.outcome {
+        Some((_, duration)) => format!("a run of {}", time(*duration)),
+        None => "the run, which is not over".to_owned(),
+    };
+    format!("{} into {whole}", moment(row.first()))
+}
+
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{} times", grouped(count)) }
+}
+
+/// The layer, what it stops, what it is set to and what was read of it.
+fn layer_facts(facts: &mut Vec<Fact>, run: &RunRecord, layer: Layer) {
+    facts.push(Fact { name: "layer".to_owned(), text: layer.name().to_owned(), look: Look::Layer(layer) });
+    facts.push(Fact { look: Look::Words(Role::Muted), ..Fact::words("", layer.stops()) });
+    facts.push(Fact::words("set to", one_line(&setting(run, layer))));
+    let states = run.log.summary.cell.iter().flat_map(|cell| &cell.layers);
+    if let Some(state) = states.into_iter().find(|state| state.layer == layer && !state.detail.is_empty()) {
+        facts.push(Fact::words("read back", one_line(&state.detail)));
+    }
+}
+
+fn setting(run: &RunRecord, layer: Layer) -> String {
+    if run.policy.is_on(layer) { run.policy.setting(layer) } else { "off".to_owned() }
+}
+
+fn denial_facts(facts: &mut Vec<Fact>, run: &RunRecord, denial: &Denial, keymap: &Keymap) {
+    facts.push(Fact::words("how often", times(denial.count)));
+    facts.push(Fact { look: Look::Words(Role::Accent), ..Fact::words("call", denial.syscall.as_str()) });
+    for (at, arg) in denial.args.iter().enumerate() {
+        facts.push(Fact { name: format!("argument {}", at + 1), text: arg.clone(), look: Look::Exact });
+    }
+    facts.push(Fact { look: Look::Words(Role::Bad), ..Fact::words("answer", answer(denial.refusal)) });
+    if is_the_rest(denial) {
+        let rest = "many: more different calls were refused than are kept apart, and this row counts the rest";
+        facts.push(Fact::words("process", rest));
+    } else {
+        let text = format!("{}, pid {} as this machine numbers it", denial.comm, denial.pid);
+        facts.push(Fact::words("process", text));
+    }
+    layer_facts(facts, run, denial.layer);
+    facts.push(Fact::words("next", next(denial.layer, run, keymap)));
+}
+
+/// The errno's name and its meaning in the words of strerror(3).
+fn answer(refusal: Refusal) -> String {
+    let Refusal::Errno(number) = refusal else {
+        return "killed: the process did not return from the call".to_owned();
+    };
+    let meaning = io::Error::from_raw_os_error(number).to_string();
+    let meaning = meaning.split(" (os error").next().unwrap_or(&meaning);
+    format!("{refusal}: {meaning}")
+}
+
+/// What the reviewer can do about a layer's refusals.
+fn next(layer: Layer, run: &RunRecord, keymap: &Keymap) -> String {
+    let key = |command: Command| match keymap.shown(command) {
+        key if key.is_empty() => format!("`{command}` in the palette"),
+        key => key,
+    };
+    if layer == Layer::Seccomp {
+        let profile = one_line(&run.policy.setting(layer));
+        return format!(
+            "the profile `{profile}` refuses it; {} chooses another for the next run",
+            key(Command::Profile)
+        );
+    }
+    format!("{} goes to the layers, where `{layer}` can be set for the next run", key(Command::FocusLayers))
+}
+
+fn limit_facts(facts: &mut Vec<Fact>, run: &RunRecord, total: &LimitTotal, keymap: &Keymap) {
+    let layer = total.kind.layer();
+    if !matches!(total.kind, LimitKind::OutputCut(_)) {
+        facts.push(Fact::words("how often", times(total.count)));
+    }
+    facts.push(Fact { look: Look::Words(Role::Bad), ..Fact::words("what", meaning(total.kind)) });
+    for (name, text) in figures(&run.log.summary, total.kind) {
+        facts.push(Fact::words(name, text.unwrap_or_else(|| "unknown: the kernel does not tell".to_owned())));
+    }
+    layer_facts(facts, run, layer);
+    facts.push(Fact::words("next", next(layer, run, keymap)));
+}
+
+/// What it means that a limit was met.
+const fn meaning(kind: LimitKind) -> &'static str {
+    match kind {
+        LimitKind::PidsRefused => "fork refused: a fork or a new thread failed with EAGAIN",
+        LimitKind::NprocReached => {
+            "RLIMIT_NPROC reached: there were as many processes as it allows; the kernel does not count what it refused"
+        }
+        LimitKind::MemoryMax => "memory maximum hit: the kernel had to take memory back before it gave more",
+        LimitKind::OomKill => "OOM kill: there was none to take back, and the kernel killed a process of the cell",
+        LimitKind::CpuThrottled => "CPU throttled: the share of a period was used up, and all waited for the next",
+        LimitKind::Deadline => "deadline: the time was over, and everything in the cell was killed",
+        LimitKind::OutputCut(_) => "output cut: what was written beyond the limit was counted and not kept",
+    }
+}
+
+/// The figures that belong to a limit, by name; `None` where the kernel does not tell.
+fn figures(summary: &Summary, kind: LimitKind) -> Vec<(&'static str, Option<String>)> {
+    let last = &summary.last;
+    match kind {
+        LimitKind::PidsRefused | LimitKind::NprocReached => {
+            vec![("peak", last.pids_peak.map(|peak| format!("{} processes and threads", grouped(peak))))]
+        }
+        LimitKind::MemoryMax | LimitKind::OomKill => vec![("peak", last.memory_peak.map(|peak| peak.to_string()))],
+        LimitKind::CpuThrottled => {
+            vec![("CPU used", last.cpu.map(time)), ("waited", last.throttled.map(time))]
+        }
+        LimitKind::Deadline => vec![],
+        LimitKind::OutputCut(stream) => written(summary, stream),
+    }
+}
+
+fn written(summary: &Summary, stream: Stream) -> Vec<(&'static str, Option<String>)> {
+    let totals = summary.stream(stream);
+    vec![("written", Some(Bytes(totals.written).to_string())), ("dropped", Some(Bytes(totals.dropped()).to_string()))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::samples::{denial, ended, event, met, refusal};
+    use crate::run::{EventKind, Outcome, Sample};
+    use crate::tui::panes::denials::samples::{buffer, drawn, lines, record, theme};
+
+    fn of_denial(denial: &Denial) -> View {
+        let mut summary = ended(Outcome::Exited(1));
+        event(&mut summary, EventKind::Denial(denial.clone()));
+        View::new(&record(summary), Row::Denial(denial), &Keymap::default(), 0)
+    }
+
+    fn of_limit(kind: LimitKind, summary: &mut Summary) -> View {
+        met(summary, kind, 17);
+        let run = record(summary.clone());
+        let total = run.log.summary.limits.iter().find(|total| total.kind == kind).unwrap();
+        View::new(&run, Row::Limit(total), &Keymap::default(), 0)
+    }
+
+    fn screen(view: &View, width: u16, height: u16) -> Vec<String> {
+        drawn(width, height, |frame| render(frame, frame.area(), view, &theme()))
+    }
+
+    /// What is said under a name, its lines joined.
+    fn said(view: &View, name: &str) -> String {
+        let at = view.facts.iter().position(|fact| fact.name == name).unwrap_or_else(|| panic!("no {name}"));
+        view.facts[at].lines(1000).join(" ")
+    }
+
+    #[test]
+    fn everything_known_of_a_denial_is_said() {
+        let view = of_denial(&refusal(12, "connect", &["3", "{AF_INET 127.0.0.1:80}"], 1204));
+        let rows = screen(&view, 80, 30);
+        let text: Vec<_> = rows.iter().map(|row| row.trim_matches(['║', ' ']).to_owned()).collect();
+        for line in [
+            "first seen   12.0 ms into a run of 480.2 ms",
+            "how often    1,204 times",
+            "call         connect",
+            "argument 1   3",
+            "argument 2   {AF_INET 127.0.0.1:80}",
+            "answer       EPERM: Operation not permitted",
+            "process      python3, pid 812 as this machine numbers it",
+            "layer        seccomp",
+            "set to       python",
+            "read back    read back",
+        ] {
+            assert!(text.iter().any(|row| row == line), "{line}\n{rows:#?}");
+        }
+        assert!(rows.iter().any(|row| row.contains("╔ seccomp: connect ═")), "{rows:#?}");
+        assert!(rows.join(" ").contains("Refuses system calls that the profile does not allow"));
+        assert!(said(&view, "next").starts_with("the profile `python` refuses it; "));
+        assert!(said(&view, "next").ends_with(" chooses another for the next run"));
+    }
+
+    #[test]
+    fn a_kill_and_an_errno_without_a_name_are_put_in_words() {
+        let kill = of_denial(&Denial { refusal: Refusal::Kill, ..refusal(1, "bpf", &[], 1) });
+        assert_eq!(said(&kill, "answer"), "killed: the process did not return from the call");
+        assert_eq!(said(&kill, "how often"), "once");
+        let odd = of_denial(&Denial { refusal: Refusal::Errno(4095), ..refusal(1, "bpf", &[], 1) });
+        assert_eq!(said(&odd, "answer"), "errno 4095: Unknown error 4095");
+    }
+
+    #[test]
+    fn the_row_that_counts_the_rest_names_no_process() {
+        let rest = Denial { pid: 0, comm: String::new(), ..refusal(4096, "other calls", &[], 9) };
+        assert!(said(&of_denial(&rest), "process").starts_with("many: "));
+    }
+
+    #[test]
+    fn a_limit_is_told_with_its_setting_and_its_figures() {
+        let mut summary = ended(Outcome::Signaled(9));
+        let sample = Sample { memory_peak: Some(Bytes::mib(256)), pids_peak: Some(64), ..Sample::default() };
+        event(&mut summary, EventKind::Resource(sample));
+        summary.stdout.written = 1 << 20;
+        let oom = of_limit(LimitKind::OomKill, &mut summary);
+        assert_eq!(said(&oom, "peak"), "256 MiB");
+        assert_eq!(said(&oom, "set to"), "256m,swap=0");
+        let pids = of_limit(LimitKind::PidsRefused, &mut summary);
+        assert_eq!(said(&pids, "how often"), "17 times");
+        assert_eq!(said(&pids, "peak"), "64 processes and threads");
+        assert!(said(&pids, "next").contains("`pids` can be set"));
+        let cut = of_limit(LimitKind::OutputCut(Stream::Stdout), &mut summary);
+        assert_eq!(said(&cut, "written"), "1 MiB");
+        assert_eq!(said(&cut, "dropped"), "1 MiB");
+        assert!(cut.facts.iter().all(|fact| fact.name != "how often"), "its count is bytes");
+        let cpu = of_limit(LimitKind::CpuThrottled, &mut summary);
+        assert_eq!(said(&cpu, "waited"), "unknown: the kernel does not tell");
+        of_limit(LimitKind::Deadline, &mut summary);
+        of_limit(LimitKind::NprocReached, &mut summary);
+    }
+
+    #[test]
+    fn a_long_argument_is_shown_whole_with_its_spaces_and_is_scrolled() {
+        let long = format!("begin {}  end of it", "x ".repeat(5000));
+        let mut view = of_denial(&refusal(1, "execve", &[&long], 1));
+        let area = Rect { x: 0, y: 0, width: 80, height: 24 };
+        let most = view.most_scroll(area);
+        assert!(most > 100, "{most}");
+        let mut text = String::new();
+        for scroll in 0..=most {
+            view.scroll = scroll;
+            let rows = screen(&view, 80, 24);
+            if scroll < most {
+                text.push_str(&rows[1]);
+            } else {
+                text.push_str(&rows.join("\n"));
+            }
+        }
+        assert!(text.contains("begin x x x") && text.contains("  end of it"));
+        view.scroll = u16::MAX;
+        let rows = screen(&view, 80, 24);
+        assert!(rows[23].contains(&format!("of {}", usize::from(most) + 22)), "{}", rows[23]);
+        assert!(rows.iter().any(|row| row.contains("next run")), "the end is in sight");
+    }
+
+    #[test]
+    fn wide_characters_do_not_leave_the_box() {
+        let view = of_denial(&refusal(1, "openat", &["日本語".repeat(60).as_str(), "<U+202E>"], 1));
+        for width in 30..90 {
+            let rows = screen(&view, width, 40);
+            for row in rows.iter().filter(|row| row.contains('║')) {
+                assert!(row.ends_with('║'), "{width}: {row}");
+                assert_eq!(crate::tui::cells::width(row), usize::from(width), "{row}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_box_stands_in_the_middle_and_hides_what_is_below() {
+        let mut summary = ended(Outcome::Exited(0));
+        denial(&mut summary, 1, "bpf", &[], 1);
+        let view = of_denial(&refusal(1, "bpf", &[], 1));
+        let drawn = buffer(120, 40, |frame| {
+            let fill = ratatui::widgets::Paragraph::new(vec![Line::raw("z".repeat(120)); 40]);
+            frame.render_widget(fill, frame.area());
+            render(frame, frame.area(), &view, &theme());
+        });
+        let rows = lines(&drawn);
+        let boxed: Vec<_> = rows.iter().filter(|row| row.contains('║')).collect();
+        assert!(!boxed.is_empty() && rows[0].starts_with("zzz"));
+        for row in boxed {
+            assert!(row.starts_with(&"z".repeat(14)) && !row.starts_with(&"z".repeat(15)), "{row}");
+            assert_eq!(row.trim_matches('z').matches('z').count(), 0, "{row}");
+        }
+    }
+
+    #[test]
+    fn no_screen_is_too_small() {
+        let view = of_denial(&refusal(1, "bpf", &["日本語", ""], 1));
+        for (width, height) in [(1, 1), (2, 2), (3, 9), (10, 3), (60, 16)] {
+            screen(&view, width, height);
+            drawn(width, height, |frame| render(frame, Rect::ZERO, &view, &theme()));
+            view.most_scroll(Rect { x: 0, y: 0, width, height });
+        }
+    }
+}

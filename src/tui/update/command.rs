@@ -1,0 +1,291 @@
+//! Commands, for what has the focus.
+
+use ratatui::layout::Direction;
+
+use super::{bench, complain, notice, overlay, run, session, specimen};
+use crate::tui::action::{Effect, Listing};
+use crate::tui::command::Command;
+use crate::tui::layout::Pane;
+use crate::tui::overlay::compare::Compare;
+use crate::tui::overlay::prompt::{Asking, Prompt};
+use crate::tui::overlay::{Overlay, scroll};
+use crate::tui::state::State;
+
+/// By how many per cent a key moves a divider.
+const STEP: i16 = 4;
+
+/// Does a command.
+pub(super) fn command(state: &mut State, command: Command) -> Vec<Effect> {
+    match command {
+        Command::Quit => quit(state),
+        Command::Suspend => vec![Effect::Suspend],
+        Command::Redraw => vec![Effect::Redraw],
+        Command::Back => back(state),
+        _ if state.overlay.is_some() => in_overlay(state, command),
+        _ if state.layers.is_editing() => in_setting(state, command),
+        _ => on_the_bench(state, command),
+    }
+}
+
+fn on_the_bench(state: &mut State, command: Command) -> Vec<Effect> {
+    match command {
+        Command::Run => return run::run(state),
+        Command::Stop => return run::stop(state),
+        Command::Hold => return run::hold(state),
+        Command::OlderRun => run::flip(state, false),
+        Command::NewerRun => run::flip(state, true),
+        Command::ResetPolicy => return bench::reset(state),
+        Command::Native => return native(state),
+        Command::Reconnect => return bench::reconnect(state),
+        Command::Policy => return vec![Effect::List(Listing::Policies)],
+        Command::Profile => return vec![Effect::List(Listing::Profiles)],
+        Command::Theme => return vec![Effect::List(Listing::Themes)],
+        Command::Engine => return vec![Effect::List(Listing::Engines)],
+        Command::NewSpecimen => return specimen::open(state, None),
+        Command::Open => specimen::ask_open(state),
+        Command::SaveSpecimen => ask(state, Asking::SaveSpecimen, &overlay::suggested_path(state)),
+        Command::SavePolicy => ask(state, Asking::SavePolicy, &overlay::suggested_policy(state)),
+        Command::Palette => overlay::palette(state),
+        Command::Language => overlay::languages(state),
+        Command::Help => state.overlay = Some(Overlay::Help { scroll: 0 }),
+        Command::ShowCommand => state.overlay = Some(Overlay::Share { scroll: 0 }),
+        Command::Compare => compare(state),
+        Command::NextPane => step(state, 1),
+        Command::PreviousPane => step(state, Pane::ALL.len() - 1),
+        Command::FocusSpecimen => focus(state, Pane::Specimen),
+        Command::FocusLayers => focus(state, Pane::Layers),
+        Command::FocusDenials => focus(state, Pane::Denials),
+        Command::FocusOutput => focus(state, Pane::Output),
+        Command::FocusResources => focus(state, Pane::Resources),
+        Command::Zoom => state.zoomed = !state.zoomed,
+        Command::Taller => grow(state, Direction::Vertical, STEP),
+        Command::Shorter => grow(state, Direction::Vertical, -STEP),
+        Command::Wider => grow(state, Direction::Horizontal, STEP),
+        Command::Narrower => grow(state, Direction::Horizontal, -STEP),
+        _ => return in_pane(state, command),
+    }
+    Vec::new()
+}
+
+fn in_pane(state: &mut State, command: Command) -> Vec<Effect> {
+    let inner = state.areas().inner(state.focus);
+    match (state.focus, command) {
+        (Pane::Specimen, Command::Edit | Command::Accept) if !state.editing => {
+            edit(state);
+            Vec::new()
+        }
+        (Pane::Specimen, Command::Copy) => copy_specimen(state),
+        (Pane::Specimen | Pane::Output, Command::Search) => {
+            ask(state, Asking::Search(state.focus), "");
+            Vec::new()
+        }
+        (Pane::Specimen, _) => specimen::edit(state, command),
+        (Pane::Layers, Command::Toggle) => bench::toggle(state, state.layers.selected()),
+        (Pane::Layers, Command::ResetLayer) => bench::reset_layer(state, state.layers.selected()),
+        (Pane::Layers, Command::Accept) => {
+            let setting = state.bench.policy.setting(state.layers.selected());
+            state.layers.edit(&setting);
+            Vec::new()
+        }
+        (Pane::Layers, _) => {
+            state.layers.command(command);
+            Vec::new()
+        }
+        (Pane::Denials, Command::Accept) => {
+            state.overlay = Some(Overlay::Detail { scroll: 0 });
+            Vec::new()
+        }
+        (Pane::Denials, Command::Filter) => {
+            let filter = state.denials.filter().to_owned();
+            ask(state, Asking::Filter, &filter);
+            Vec::new()
+        }
+        (Pane::Denials, Command::GotoLine) => {
+            complain(state, "the line that made the call is not known".to_owned());
+            Vec::new()
+        }
+        (Pane::Denials, _) => state.denials.command(command, state.runs.shown(), inner),
+        (Pane::Output, Command::SaveOutput) => {
+            ask(state, Asking::SaveOutput, "output.txt");
+            Vec::new()
+        }
+        (Pane::Output, _) => {
+            let effects = state.output.command(command, state.runs.shown(), inner);
+            told(state, command, effects)
+        }
+        (Pane::Resources, _) => Vec::new(),
+    }
+}
+
+/// Says of what was copied where it went.
+fn told(state: &mut State, command: Command, effects: Vec<Effect>) -> Vec<Effect> {
+    if command == Command::Copy && !effects.is_empty() {
+        notice(state, "sent to the terminal's clipboard".to_owned());
+    }
+    effects
+}
+
+fn copy_specimen(state: &mut State) -> Vec<Effect> {
+    let text = state.editor.lines().join("\n");
+    told(state, Command::Copy, vec![Effect::Copy(text)])
+}
+
+fn edit(state: &mut State) {
+    match state.editor.read_only() {
+        Some(why) => complain(state, format!("it cannot be typed into: {why}")),
+        None => state.editing = true,
+    }
+}
+
+fn in_overlay(state: &mut State, command: Command) -> Vec<Effect> {
+    let (page, screen) = (i32::from(state.size.height.saturating_sub(6)), state.areas().screen);
+    match (&mut state.overlay, command) {
+        (Some(Overlay::Share { .. }), Command::Copy) => return overlay::copy_command(state),
+        (Some(Overlay::Picker(_) | Overlay::Prompt(_) | Overlay::Confirm(_)), Command::Accept) => {
+            return overlay::accept(state);
+        }
+        (Some(Overlay::Prompt(prompt)), Command::Indent) if prompt.asking.is_path() => {
+            return vec![Effect::Complete(prompt.field.text().to_owned())];
+        }
+        (Some(Overlay::Picker(picker)), _) => picker.command(command),
+        (Some(Overlay::Prompt(prompt)), _) => prompt.command(command),
+        (Some(Overlay::Compare(compare)), _) => compare.command(command, screen),
+        (Some(_), Command::Up) => scroll(state, -1),
+        (Some(_), Command::Down) => scroll(state, 1),
+        (Some(_), Command::PageUp) => scroll(state, -page),
+        (Some(_), Command::PageDown) => scroll(state, page),
+        (Some(_), Command::Top) => scroll(state, i32::MIN),
+        (Some(_), Command::Bottom) => scroll(state, i32::MAX),
+        (Some(_) | None, _) => {}
+    }
+    Vec::new()
+}
+
+fn in_setting(state: &mut State, command: Command) -> Vec<Effect> {
+    if command != Command::Accept {
+        state.layers.command(command);
+        return Vec::new();
+    }
+    let Some(typed) = state.layers.typed() else { return Vec::new() };
+    match bench::set(state, state.layers.selected(), &typed) {
+        Ok(effects) => effects,
+        Err(error) => {
+            state.layers.refuse(&typed, error.to_string());
+            Vec::new()
+        }
+    }
+}
+
+/// Leaves what is open, innermost first.
+fn back(state: &mut State) -> Vec<Effect> {
+    if state.overlay.is_some() {
+        // A question that is left is answered with no.
+        let effects = overlay::answered(state, false);
+        state.overlay = None;
+        return effects;
+    }
+    if state.layers.typed().is_some() {
+        return Vec::new();
+    }
+    if state.editing {
+        state.editing = false;
+    } else if state.notice.is_some() {
+        state.notice = None;
+    } else if state.zoomed {
+        state.zoomed = false;
+    } else if state.focus == Pane::Denials && !state.denials.filter().is_empty() {
+        overlay::set_filter(state, String::new());
+    }
+    Vec::new()
+}
+
+/// A character was typed where text is typed.
+pub(super) fn type_char(state: &mut State, character: char) -> Vec<Effect> {
+    match &mut state.overlay {
+        Some(Overlay::Picker(picker)) => picker.type_char(character),
+        Some(Overlay::Prompt(prompt)) => prompt.type_char(character),
+        Some(Overlay::Confirm(_)) => match character {
+            'y' | 'Y' => return overlay::answered(state, true),
+            'n' | 'N' | 'q' => return overlay::answered(state, false),
+            _ => {}
+        },
+        Some(_) => {}
+        None if state.layers.is_editing() => state.layers.type_char(character),
+        None if state.editing => return specimen::changing(state, |editor| editor.type_char(character)),
+        None => {}
+    }
+    Vec::new()
+}
+
+/// Text was pasted: into what is typed into, else into the specimen.
+pub(super) fn paste(state: &mut State, text: &str) -> Vec<Effect> {
+    match &mut state.overlay {
+        Some(Overlay::Picker(picker)) => picker.paste(text),
+        Some(Overlay::Prompt(prompt)) => prompt.paste(text),
+        Some(_) => {}
+        None if state.layers.is_editing() => state.layers.paste(text),
+        None => return paste_specimen(state, text),
+    }
+    Vec::new()
+}
+
+fn paste_specimen(state: &mut State, text: &str) -> Vec<Effect> {
+    if let Some(why) = state.editor.read_only() {
+        complain(state, format!("it cannot be pasted into: {why}"));
+        return Vec::new();
+    }
+    state.focus = Pane::Specimen;
+    notice(state, format!("pasted {} lines", text.lines().count()));
+    specimen::changing(state, |editor| editor.paste(text))
+}
+
+fn ask(state: &mut State, asking: Asking, text: &str) {
+    if asking == Asking::SaveOutput && state.runs.shown().is_none() {
+        complain(state, "nothing has run yet".to_owned());
+        return;
+    }
+    state.overlay = Some(Overlay::Prompt(Prompt::new(asking, text, Vec::new())));
+}
+
+fn compare(state: &mut State) {
+    let pair = state.runs.shown.checked_sub(1).and_then(|at| Some((state.runs.kept.get(at)?, state.runs.shown()?)));
+    match pair {
+        Some((earlier, shown)) => state.overlay = Some(Overlay::Compare(Box::new(Compare::new(earlier, shown)))),
+        None => notice(state, "there is no earlier run to compare with".to_owned()),
+    }
+}
+
+fn native(state: &mut State) -> Vec<Effect> {
+    state.bench.native = !state.bench.native;
+    let who = if state.bench.native {
+        "the engine alone enforces seccomp and ulimits: denials cannot be seen"
+    } else {
+        "the shim enforces seccomp and ulimits: denials are seen"
+    };
+    notice(state, who.to_owned());
+    bench::changed(state)
+}
+
+fn step(state: &mut State, by: usize) {
+    let at = (state.focus as usize + by) % Pane::ALL.len();
+    focus(state, Pane::ALL[at]);
+}
+
+/// Focuses a pane.
+pub(super) fn focus(state: &mut State, pane: Pane) {
+    state.focus = pane;
+    state.editing = false;
+}
+
+fn grow(state: &mut State, direction: Direction, step: i16) {
+    state.splits = state.areas().grown(&state.splits, state.focus, direction, step);
+}
+
+fn quit(state: &mut State) -> Vec<Effect> {
+    let asked = matches!(state.overlay, Some(Overlay::Confirm(crate::tui::overlay::confirm::Confirm::Quit)));
+    if state.editor.is_changed() && !asked {
+        state.overlay = Some(Overlay::Confirm(crate::tui::overlay::confirm::Confirm::Quit));
+        return Vec::new();
+    }
+    vec![Effect::Remember(Box::new(session(state))), Effect::Quit]
+}

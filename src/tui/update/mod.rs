@@ -1,0 +1,122 @@
+//! What happens: the only place where the state changes. Pure: no clock, no I/O; what has to be done outside comes back
+//! as effects.
+
+mod bench;
+mod command;
+mod mouse;
+mod overlay;
+mod run;
+mod specimen;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use super::action::{Action, Effect};
+use super::layout::Pane;
+use super::overlay::Overlay;
+use super::session::Session;
+use super::state::{Notice, State};
+
+/// How long a message stays.
+const NOTICE_TIME: Duration = Duration::from_secs(6);
+
+/// Applies what happened; `state.now` is the moment it did.
+pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
+    let effects = apply(state, action);
+    let size = state.areas().inner(Pane::Specimen).as_size();
+    state.editor.fit(size);
+    effects
+}
+
+fn apply(state: &mut State, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Command(command) => command::command(state, command),
+        Action::Type(character) => command::type_char(state, character),
+        Action::Paste(text) => command::paste(state, &text),
+        Action::Mouse(mouse, at) => mouse::mouse(state, mouse, at),
+        Action::Resize(size) => {
+            state.size = size;
+            Vec::new()
+        }
+        Action::Tick => {
+            expire(state);
+            if let Some(Overlay::Compare(compare)) = &mut state.overlay {
+                compare.refresh(&state.runs);
+            }
+            Vec::new()
+        }
+        Action::Connected(result) => bench::connected(state, result),
+        Action::Swept(cells) => {
+            notice(state, format!("{cells} cells that a hotcell which is gone had left were removed"));
+            Vec::new()
+        }
+        Action::Settled(ticket) => bench::settled(state, ticket),
+        Action::Planned(ticket, planned) => {
+            bench::planned(state, ticket, *planned);
+            Vec::new()
+        }
+        Action::Warmed(ticket, result) => {
+            bench::warmed(state, ticket, result);
+            Vec::new()
+        }
+        Action::WarmLost(ticket, reason) => bench::warm_lost(state, ticket, reason),
+        Action::Run(id, event) => run::event(state, id, &event),
+        Action::Opened(path, result) => specimen::opened(state, path, result),
+        Action::Completed { typed, candidates } => {
+            if let Some(Overlay::Prompt(prompt)) = &mut state.overlay {
+                prompt.completed(&typed, candidates);
+            }
+            Vec::new()
+        }
+        Action::Saved(path, result) => specimen::saved(state, path, result),
+        Action::Exists(path, bytes) => {
+            overlay::exists(state, path, bytes);
+            Vec::new()
+        }
+        Action::Listed(listing, items) => {
+            overlay::listed(state, listing, items);
+            Vec::new()
+        }
+        Action::PolicyLoaded(result) => bench::loaded(state, result),
+        Action::ThemeLoaded(name, result) => overlay::theme_loaded(state, name, result),
+        Action::Analysed(analysis) => {
+            state.editor.analysed(*analysis);
+            Vec::new()
+        }
+        Action::Told(text) => {
+            complain(state, text);
+            Vec::new()
+        }
+        Action::Terminate => vec![Effect::Quit],
+    }
+}
+
+/// Tells the reviewer something. It must be safe to show.
+pub(super) fn notice(state: &mut State, text: String) {
+    state.notice = Some(Notice { text, bad: false, until: state.now + NOTICE_TIME });
+}
+
+/// Tells the reviewer that something went wrong.
+pub(super) fn complain(state: &mut State, text: String) {
+    state.notice = Some(Notice { text, bad: true, until: state.now + 2 * NOTICE_TIME });
+}
+
+fn expire(state: &mut State) {
+    let now = state.now;
+    state.notice.take_if(|notice| notice.until <= now);
+}
+
+/// What is to be remembered of the session as it is.
+pub fn session(state: &State) -> Session {
+    Session {
+        policy: Some(state.bench.base.name.clone()),
+        changes: Session::changes_of(&state.bench.policy, &state.bench.base),
+        theme: Some(state.theme_name.clone()),
+        splits: state.splits.clone(),
+        wrap: state.output.wrap,
+        split_output: state.output.split,
+        recent: state.recent.clone(),
+    }
+}

@@ -1,0 +1,186 @@
+//! Runs: begun, held, stopped, told, flipped through.
+
+use super::bench;
+use super::{complain, notice};
+use crate::run::{EventKind, Outcome, RunEvent};
+use crate::text::visible_str;
+use crate::tui::action::Effect;
+use crate::tui::overlay::Overlay;
+use crate::tui::overlay::confirm::Confirm;
+use crate::tui::state::{EngineState, Phase, RunId, RunRecord, State, WarmCell};
+
+/// Runs that are kept.
+const MOST_RUNS: usize = 12;
+
+/// Bytes that all kept runs may take; the oldest go first.
+const MOST_WEIGHT: usize = 48 << 20;
+
+/// Runs the specimen; asks before it if the policy opens something of the host that was not asked about.
+pub(super) fn run(state: &mut State) -> Vec<Effect> {
+    if let Some(live) = state.runs.live() {
+        let id = live.id;
+        state.rerun = true;
+        notice(state, format!("#{} is stopped, and the specimen run anew", id.0));
+        return vec![Effect::Stop(id)];
+    }
+    match &state.engine {
+        EngineState::Up(_) => {}
+        EngineState::Connecting => {
+            complain(state, "no engine answers yet".to_owned());
+            return Vec::new();
+        }
+        EngineState::Lost(reason) => {
+            let reason = format!("no engine: {reason}");
+            complain(state, reason);
+            return Vec::new();
+        }
+    }
+    let exposures = bench::unasked(state, &state.bench.policy, &[]);
+    if !exposures.is_empty() {
+        let policy = Box::new(state.bench.policy.clone());
+        state.overlay = Some(Overlay::Confirm(Confirm::Expose { policy, base: None, exposures, run: true }));
+        return Vec::new();
+    }
+    begin(state)
+}
+
+/// Runs the specimen under the bench as it is.
+pub(super) fn begin(state: &mut State) -> Vec<Effect> {
+    let specimen = match state.specimen() {
+        Ok(specimen) => specimen,
+        Err(error) => {
+            complain(state, error.to_string());
+            return Vec::new();
+        }
+    };
+    state.runs.count += 1;
+    let id = RunId(state.runs.count);
+    let record = RunRecord {
+        id,
+        specimen: specimen.name.clone(),
+        revision: state.editor.revision(),
+        policy: state.bench.policy.clone(),
+        changed: state.bench.is_changed(),
+        pressed: state.now,
+        warm: matches!(state.warm, WarmCell::Ready(..)),
+        first_output: None,
+        phase: Phase::Starting,
+        started: None,
+        held_since: None,
+        held_for: std::time::Duration::ZERO,
+        log: crate::run::RunLog::default(),
+    };
+    state.runs.kept.push_back(record);
+    trim(state);
+    show(state, state.runs.kept.len() - 1);
+    state.editing = false;
+    state.warm = WarmCell::None;
+    let request = bench::request(state);
+    vec![Effect::Run(id, Box::new(request), Box::new(specimen))]
+}
+
+/// Keeps the history within its bounds.
+fn trim(state: &mut State) {
+    let kept = &mut state.runs.kept;
+    let weight = |kept: &std::collections::VecDeque<RunRecord>| kept.iter().map(|run| run.log.weight()).sum::<usize>();
+    while kept.len() > 1 && (kept.len() > MOST_RUNS || weight(kept) > MOST_WEIGHT) {
+        kept.pop_front();
+        state.runs.shown = state.runs.shown.saturating_sub(1);
+    }
+}
+
+/// Puts a kept run on the screen.
+fn show(state: &mut State, at: usize) {
+    state.runs.shown = at;
+    state.denials.reset();
+    state.output.reset();
+}
+
+/// Flips through the runs.
+pub(super) fn flip(state: &mut State, newer: bool) {
+    let last = state.runs.kept.len().saturating_sub(1);
+    let at = if newer { (state.runs.shown + 1).min(last) } else { state.runs.shown.saturating_sub(1) };
+    if at == state.runs.shown {
+        notice(state, if newer { "this is the last run" } else { "there is no earlier run" }.to_owned());
+        return;
+    }
+    show(state, at);
+}
+
+/// Kills what runs.
+pub(super) fn stop(state: &mut State) -> Vec<Effect> {
+    state.rerun = false;
+    match state.runs.live() {
+        Some(run) => vec![Effect::Stop(run.id)],
+        None => {
+            notice(state, "nothing runs".to_owned());
+            Vec::new()
+        }
+    }
+}
+
+/// Holds what runs, or lets it go on.
+pub(super) fn hold(state: &mut State) -> Vec<Effect> {
+    let Some(run) = state.runs.live() else {
+        notice(state, "nothing runs".to_owned());
+        return Vec::new();
+    };
+    let supervised = run.log.summary.cell.as_ref().is_none_or(|cell| cell.enforcement.is_supervised());
+    match run.phase {
+        _ if !supervised => {
+            complain(state, "only the shim can hold a specimen, and under native enforcement there is none".to_owned());
+            Vec::new()
+        }
+        Phase::Running => vec![Effect::Hold(run.id, true)],
+        Phase::Held => vec![Effect::Hold(run.id, false)],
+        Phase::Starting | Phase::Ended => Vec::new(),
+    }
+}
+
+/// Something happened in a run.
+pub(super) fn event(state: &mut State, id: RunId, event: &RunEvent) -> Vec<Effect> {
+    let now = state.now;
+    let Some(run) = state.runs.get_mut(id) else { return Vec::new() };
+    match &event.kind {
+        EventKind::Started { .. } => {
+            run.phase = Phase::Running;
+            run.started = Some(now);
+        }
+        EventKind::Output { .. } | EventKind::Dropped { .. } if run.first_output.is_none() => {
+            run.first_output = Some(now.saturating_sub(run.pressed));
+        }
+        EventKind::Held { held: true } if run.phase == Phase::Running => {
+            run.phase = Phase::Held;
+            run.held_since = Some(now);
+        }
+        EventKind::Held { held: false } if run.phase == Phase::Held => {
+            run.phase = Phase::Running;
+            run.held_for += run.held_since.take().map_or(std::time::Duration::ZERO, |since| now.saturating_sub(since));
+        }
+        EventKind::Exit { .. } => run.phase = Phase::Ended,
+        _ => {}
+    }
+    run.log.apply(event);
+    if let Some(shown) = state.runs.shown() {
+        state.denials.notice(shown);
+    }
+    match &event.kind {
+        EventKind::Exit { outcome, .. } => ended(state, id, outcome),
+        _ => Vec::new(),
+    }
+}
+
+fn ended(state: &mut State, id: RunId, outcome: &Outcome) -> Vec<Effect> {
+    if let Some(run) = state.runs.get_mut(id) {
+        run.log.compact();
+    }
+    trim(state);
+    if let Outcome::NotStarted(reason) | Outcome::CellLost(reason) = outcome {
+        complain(state, visible_str(reason));
+    }
+    let mut effects = bench::changed(state);
+    if std::mem::take(&mut state.rerun) {
+        effects.extend(run(state));
+    }
+    effects
+}

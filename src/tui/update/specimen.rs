@@ -1,0 +1,108 @@
+//! The specimen: opened, typed, analysed, saved.
+
+use std::path::PathBuf;
+
+use super::{bench, complain, notice};
+use crate::text::visible;
+use crate::tui::action::Effect;
+use crate::tui::command::Command;
+use crate::tui::editor::Editor;
+use crate::tui::layout::Pane;
+use crate::tui::overlay::Overlay;
+use crate::tui::overlay::confirm::Confirm;
+use crate::tui::overlay::prompt::{Asking, Prompt};
+use crate::tui::session::remember;
+use crate::tui::state::State;
+
+/// Does a command of the editor, and has the text analysed where it changed.
+pub(super) fn edit(state: &mut State, command: Command) -> Vec<Effect> {
+    let size = state.areas().inner(Pane::Specimen).as_size();
+    changing(state, |editor| editor.command(command, size))
+}
+
+/// Does something to the text, and has it analysed where that changed it.
+pub(super) fn changing(state: &mut State, change: impl FnOnce(&mut Editor)) -> Vec<Effect> {
+    let before = state.editor.revision();
+    change(&mut state.editor);
+    if state.editor.revision() == before { Vec::new() } else { analyse(state) }
+}
+
+/// The text is another one.
+pub(super) fn analyse(state: &mut State) -> Vec<Effect> {
+    let before = state.language().map(str::to_owned);
+    let recognised = state.recognise();
+    state.editor.set_recognised(recognised);
+    let mut effects = vec![Effect::Analyse {
+        revision: state.editor.revision(),
+        lines: state.editor.lines().to_vec(),
+        language: state.language().map(str::to_owned),
+    }];
+    // A cell under native enforcement is made for the command that runs the specimen.
+    if state.bench.native && before.as_deref() != state.language() {
+        effects.extend(bench::changed(state));
+    }
+    effects
+}
+
+/// Asks for a path to open.
+pub(super) fn ask_open(state: &mut State) {
+    let recent: Vec<String> = state.recent.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+    state.overlay = Some(Overlay::Prompt(Prompt::new(Asking::Open, "", recent)));
+}
+
+/// Opens a path, or with `None` begins an empty specimen; asks first where changes would be lost.
+pub(super) fn open(state: &mut State, path: Option<PathBuf>) -> Vec<Effect> {
+    if state.editor.is_changed() {
+        state.overlay = Some(Overlay::Confirm(Confirm::Abandon(path)));
+        return Vec::new();
+    }
+    open_anyway(state, path)
+}
+
+/// Opens a path, or begins an empty specimen.
+pub(super) fn open_anyway(state: &mut State, path: Option<PathBuf>) -> Vec<Effect> {
+    match path {
+        Some(path) => vec![Effect::Open(path)],
+        None => {
+            state.editor = Editor::empty().replacing(&state.editor);
+            state.focus = Pane::Specimen;
+            state.editing = true;
+            analyse(state)
+        }
+    }
+}
+
+/// A file was read.
+pub(super) fn opened(state: &mut State, path: PathBuf, result: Result<Vec<u8>, String>) -> Vec<Effect> {
+    match result {
+        Ok(bytes) => {
+            remember(&mut state.recent, path.clone());
+            state.editor = Editor::load(path, bytes).replacing(&state.editor);
+            state.editing = false;
+            let mut effects = analyse(state);
+            effects.push(Effect::Remember(Box::new(super::session(state))));
+            effects
+        }
+        Err(error) => {
+            complain(state, error);
+            Vec::new()
+        }
+    }
+}
+
+/// A file was written, or is there already and was not to be replaced.
+pub(super) fn saved(state: &mut State, path: PathBuf, result: Result<(), String>) -> Vec<Effect> {
+    match result {
+        Ok(()) => {
+            notice(state, format!("saved {}", visible(path.as_os_str().as_encoded_bytes())));
+            if state.saving.take_if(|(wanted, _)| *wanted == path).is_some_and(|(_, what)| what == Asking::SaveSpecimen)
+            {
+                remember(&mut state.recent, path.clone());
+                state.editor.saved(path);
+                return analyse(state);
+            }
+        }
+        Err(error) => complain(state, error),
+    }
+    Vec::new()
+}
