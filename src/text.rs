@@ -118,12 +118,13 @@ impl Piece<'_> {
 /// A run of text comes in several pieces where it is long: a combining mark at the start of one belongs to the
 /// character before.
 pub fn visible_pieces(bytes: &[u8]) -> VisiblePieces<'_> {
-    VisiblePieces { chunks: bytes.utf8_chunks(), text: "", invalid: &[] }
+    VisiblePieces { rest: bytes, chunks: [].utf8_chunks(), text: "", invalid: &[] }
 }
 
 /// See [`visible_pieces`].
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct VisiblePieces<'a> {
+    rest: &'a [u8],
     chunks: Utf8Chunks<'a>,
     text: &'a str,
     invalid: &'a [u8],
@@ -143,8 +144,14 @@ impl<'a> Iterator for VisiblePieces<'a> {
                 push_byte(&mut mark, *byte);
                 return Some(Piece::Mark(mark));
             }
-            let chunk = self.chunks.next()?;
-            (self.text, self.invalid) = (chunk.valid(), chunk.invalid());
+            if let Some(chunk) = self.chunks.next() {
+                (self.text, self.invalid) = (chunk.valid(), chunk.invalid());
+            } else if self.rest.is_empty() {
+                return None;
+            } else {
+                let (near, rest) = self.rest.split_at(near(self.rest));
+                (self.chunks, self.rest) = (near.utf8_chunks(), rest);
+            }
         }
     }
 }
@@ -167,11 +174,18 @@ impl<'a> VisiblePieces<'a> {
     }
 }
 
-/// The length of the characters that a text begins with and that stay as they are, up to about a screen's line.
+/// About as many bytes as a line of the screen shows; no character is cut.
+const NEAR: usize = 256;
+
+/// The length of what bytes begin with that is decoded at once.
+fn near(bytes: &[u8]) -> usize {
+    if bytes.len() <= NEAR { bytes.len() } else { whole_characters(&bytes[..NEAR]) }
+}
+
+/// The length of the characters that a text begins with and that stay as they are.
 fn printable_run(text: &str) -> usize {
-    const MOST: usize = 256;
     let stays = |c: char| u8::try_from(c).is_ok_and(|byte| Form::Lines.is_plain(byte)) || is_printable(c);
-    text.char_indices().find(|(at, c)| *at >= MOST || !stays(*c)).map_or(text.len(), |(at, _)| at)
+    text.char_indices().find(|(_, c)| !stays(*c)).map_or(text.len(), |(at, _)| at)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -248,6 +262,18 @@ fn is_printable(character: char) -> bool {
     if character.is_ascii() {
         return matches!(character, ' '..='~');
     }
+    is_common(character) || takes_ink(character)
+}
+
+/// Whether a character is of the blocks that most text is of, all of which are printable: Latin, Hiragana, Katakana, CJK
+/// ideographs, Hangul. The long way round takes some ten times as long.
+fn is_common(character: char) -> bool {
+    matches!(character,
+        '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{24f}' | '\u{3041}'..='\u{3096}' | '\u{30a0}'..='\u{30ff}'
+        | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
+}
+
+fn takes_ink(character: char) -> bool {
     let mut buffer = [b'a', 0, 0, 0, 0];
     let length = character.encode_utf8(&mut buffer[1..]).len();
     let escaped =
@@ -353,6 +379,12 @@ mod tests {
             let joined: String = visible_pieces(bytes).map(|piece| piece.as_str().to_owned()).collect();
             assert_eq!(joined, visible_lines(bytes));
         }
+    }
+
+    #[test]
+    fn what_is_taken_as_common_is_printable() {
+        let strays: Vec<_> = ('\0'..=char::MAX).filter(|c| is_common(*c) && !takes_ink(*c)).collect();
+        assert!(strays.is_empty(), "{strays:?}");
     }
 
     #[test]

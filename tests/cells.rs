@@ -7,10 +7,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::cells::{Bench, c, python};
-use common::{Engine, on_both_engines};
-use hotcell::policy::Layer;
+use common::{Engine, on_both_engines, processes_of};
+use hotcell::policy::{Layer, Policy};
 use hotcell::run::{EventKind, Force, LimitKind, Outcome};
 use hotcell::supervise::Control;
+use rustix::process::{Pid, Signal, kill_process};
 
 const COUNTER: &str = "import itertools, time\nfor n in itertools.count():\n    print(n)\n    time.sleep(0.02)\n";
 
@@ -42,7 +43,7 @@ fn a_held_specimen_stands_still_and_its_deadline_with_it(engine: Engine) {
     assert!((Duration::from_secs(1)..Duration::from_millis(1300)).contains(&ran), "without the time held: {ran:?}");
     let end =
         events.iter().find(|event| matches!(&event.kind, EventKind::Limit(limit) if limit.kind == LimitKind::Deadline));
-    assert!(end.unwrap().at >= ran + held - Duration::from_millis(100), "the events' clock goes on: {events:?}");
+    assert!(end.unwrap().at + Duration::from_millis(100) >= ran + held, "the events' clock goes on: {events:?}");
     bench.is_clean();
 }
 
@@ -186,14 +187,12 @@ fn a_warm_cell_takes_over_a_plan_that_differs_in_the_launch_alone(engine: Engine
     let name = cell.name().clone();
     let specimen = python("print('REACHED')");
 
-    let mut larger = bench.policy(&[(Layer::Memory, "128m")]);
-    larger.name = "larger".to_owned();
+    let larger = Policy { name: "larger".to_owned(), ..bench.policy(&[(Layer::Memory, "128m")]) };
     let refused = cell.adopt(bench.plan(larger), &specimen).unwrap_err();
     assert_eq!(refused.request.policy.name, "larger", "the plan comes back");
     assert!(cell.adopt(bench.native(bench.policy(&[])), &specimen).is_err());
 
-    let mut open = bench.policy(&[(Layer::Seccomp, "off"), (Layer::Timeout, "3s")]);
-    open.name = "open".to_owned();
+    let open = Policy { name: "open".to_owned(), ..bench.policy(&[(Layer::Seccomp, "off"), (Layer::Timeout, "3s")]) };
     cell.adopt(bench.plan(open), &specimen).unwrap();
 
     let run = bench.start(cell, specimen, Control::Go);
@@ -233,6 +232,19 @@ fn a_warm_cell_that_is_killed_says_so_at_once_and_cannot_be_run(engine: Engine) 
     bench.is_clean();
 }
 
+fn a_warm_cell_whose_shim_is_killed_from_the_host_says_so_too(engine: Engine) {
+    let bench = Bench::at(engine);
+    let mut cell = bench.cell(bench.plan(bench.policy(&[])), &python("print('REACHED')"));
+    let [shim] = processes_of(bench.uid)[..] else { panic!("one process waits") };
+    kill_process(Pid::from_raw(shim).unwrap(), Signal::KILL).unwrap();
+    let killed = Instant::now();
+    let why = bench.runtime.block_on(cell.lost());
+    assert!(killed.elapsed() < Duration::from_secs(1), "{:?}", killed.elapsed());
+    assert!(why.starts_with("the shim is gone: something outside ended"), "{why}");
+    bench.runtime.block_on(cell.discard()).unwrap();
+    bench.is_clean();
+}
+
 fn a_cell_that_was_waited_on_runs_as_any_other(engine: Engine) {
     let bench = Bench::at(engine);
     let specimen = python("print('REACHED')");
@@ -269,6 +281,7 @@ on_both_engines!(
     native_enforcement_cannot_hold_and_does_not_pretend_to,
     a_warm_cell_takes_over_a_plan_that_differs_in_the_launch_alone,
     a_warm_cell_that_is_killed_says_so_at_once_and_cannot_be_run,
+    a_warm_cell_whose_shim_is_killed_from_the_host_says_so_too,
     a_cell_that_was_waited_on_runs_as_any_other,
     a_warm_cell_without_a_shim_is_never_called_lost,
 );

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::screen::Screen;
-use common::{Engine, Specimen};
+use common::{Engine, Specimen, on_both_engines};
 use portable_pty::CommandBuilder;
 use tempfile::TempDir;
 
@@ -70,16 +70,15 @@ fn leave(screen: &mut Screen) {
     assert_eq!(screen.ended(), 0);
 }
 
-#[test]
-fn a_hostile_specimen_is_opened_run_seen_denied_rerun_and_left_without_a_trace() {
-    let (user, engine) = (User::new(), Engine::Docker);
+fn a_hostile_specimen_is_opened_run_seen_denied_rerun_and_left_without_a_trace(engine: Engine) {
+    let user = User::new();
     let specimen = Specimen::fixture("exfiltrate.py");
     let mut screen = user.open(engine, &specimen.path, 160, 45);
     let pid = screen.child.process_id().unwrap();
     assert!(!cells(engine, pid).is_empty(), "a warm cell waits");
     let text = screen.text();
     for part in
-        ["exfiltrate.py", "hardened", "docker", "1 Specimen", "2 Layers", "3 Denials", "4 Output", "5 Resources"]
+        ["exfiltrate.py", "hardened", "code-sandbox", "1 Specimen", "2 Layers", "3 Denials", "4 Output", "5 Resources"]
     {
         assert!(text.contains(part), "{part}:\n{text}");
     }
@@ -98,8 +97,9 @@ fn a_hostile_specimen_is_opened_run_seen_denied_rerun_and_left_without_a_trace()
     // The detail of a denial, and back.
     screen.send("3g");
     screen.send(ENTER);
-    screen.wait_for("203.0.113.7");
+    screen.wait_for("how often");
     screen.send(ESCAPE);
+    screen.wait_gone("how often");
 
     // Again, with the layer on.
     screen.wait_for("next cell ready");
@@ -109,15 +109,15 @@ fn a_hostile_specimen_is_opened_run_seen_denied_rerun_and_left_without_a_trace()
     screen.send("r");
     screen.until("the second end", |text| text.contains("ENDED") && text.contains("#2"));
     screen.send("=");
-    screen.wait_for("tmpfs");
+    screen.wait_for("compared with");
     screen.send(ESCAPE);
+    screen.wait_gone("compared with");
     leave(&mut screen);
     assert_eq!(cells(engine, pid), "", "nothing is left running");
 }
 
-#[test]
-fn a_specimen_that_does_not_end_is_held_goes_on_and_is_stopped() {
-    let (user, engine) = (User::new(), Engine::Docker);
+fn a_specimen_that_does_not_end_is_held_goes_on_and_is_stopped(engine: Engine) {
+    let user = User::new();
     let specimen = Specimen::python(
         "import time\nn = 0\nwhile True:\n    n += 1\n    print('line', n, flush=True)\n    time.sleep(0.05)\n",
     );
@@ -154,11 +154,8 @@ fn five_thousand_pasted_lines_are_taken_at_once_and_run() {
     let (user, engine) = (User::new(), Engine::Docker);
     let mut screen = Screen::start(user.command(&["--engine", &engine.address()]), 120, 36);
     screen.wait_for("READY");
-    let mut text = "x = 0\n".to_owned();
-    for n in 0..4998 {
-        text += &format!("x += {n} # \u{202e}hidden\n");
-    }
-    text += "print('the sum is', x)\n";
+    let lines: Vec<String> = (0..4998).map(|n| format!("x += {n} # \u{202e}hidden\n")).collect();
+    let text = format!("x = 0\n{}print('the sum is', x)\n", lines.concat());
     screen.paste(&text);
     screen.wait_for("pasted 5000 lines");
     screen.wait_for("<U+202E>");
@@ -191,7 +188,7 @@ fn the_terminal_is_as_it_was_after_leaving_a_signal_and_a_suspension() {
                 && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
         })
     };
-    screen.send(&format!("{line}; echo left $?\r"));
+    screen.send(&format!("{line}\r"));
     screen.wait_for("READY");
     assert!(!plain(&screen) && screen.line_settings() != before);
 
@@ -201,17 +198,22 @@ fn the_terminal_is_as_it_was_after_leaving_a_signal_and_a_suspension() {
     screen.send("fg\r");
     screen.wait_for("READY");
     screen.send("q");
-    screen.wait_for("left 0");
+    screen.until("the shell", |text| text.trim_end().ends_with("shell>"));
+    screen.send("clear; echo left $?\r");
+    screen.until("the exit status", |text| text.contains("left 0\n"));
     assert!(plain(&screen));
     screen.until("the settings", |_| screen.line_settings() == before);
 
-    screen.send(&format!("{line}; echo left $?\r"));
+    screen.send(&format!("{line}\r"));
     screen.wait_for("READY");
     screen.send("r");
-    screen.send(&format!("{CTRL_Z}"));
-    screen.until("the shell", |text| text.matches("Stopped").count() > 0 && text.contains("shell>"));
-    screen.send("kill %1; fg\r");
-    screen.until("the end", |text| text.contains("left"));
+    screen.wait_for("ENDED");
+    screen.send(CTRL_Z);
+    screen.until("the shell", |text| text.contains("Stopped"));
+    screen.send("clear; kill %1; fg\r");
+    screen.until("the shell", |text| text.trim_end().ends_with("shell>"));
+    screen.send("echo 'the' end\r");
+    screen.wait_for("the end\n");
     assert!(plain(&screen));
     screen.until("the settings", |_| screen.line_settings() == before);
 }
@@ -302,3 +304,8 @@ fn a_workbench_that_is_killed_leaves_no_cell() {
     }
     assert!(fs::read_dir(user.home.path()).is_ok());
 }
+
+on_both_engines!(
+    a_hostile_specimen_is_opened_run_seen_denied_rerun_and_left_without_a_trace,
+    a_specimen_that_does_not_end_is_held_goes_on_and_is_stopped,
+);

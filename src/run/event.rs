@@ -45,7 +45,8 @@ pub enum EventKind {
     Resource(Sample),
     /// A limit was met; a later event of the same kind raises its count.
     Limit(Limit),
-    /// The specimen was held: every process stopped, and its deadline with them; or it goes on.
+    /// The specimen was held: every process stopped, and its deadline with them; or it goes on. Told as the order goes to
+    /// the shim, which does not answer; output that was already written still comes.
     Held {
         /// It stands still.
         held: bool,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::policy::Bytes;
 use crate::text::visible_lines;
 
 /// A whole number with a comma at every third digit: `1,204`.
@@ -29,6 +30,11 @@ pub fn short_count(number: u64) -> String {
         unit += 1;
     }
     format!("{}.{}{}", tenths / 10, tenths % 10, ["M", "G", "T", "P", "E"][unit])
+}
+
+/// A number of bytes: to the byte while that can be read (`12,345 B`), then rounded down (`117.7 MiB`).
+pub fn size(bytes: Bytes) -> String {
+    if bytes < Bytes::mib(1) { format!("{} B", grouped(bytes.0)) } else { bytes.to_string() }
 }
 
 /// How many of something: `1 call`, `1,204 calls`.
@@ -102,6 +108,15 @@ mod tests {
     fn times_are_in_milliseconds_below_a_second() {
         let shown = [0, 12_345, 999_949, 999_950, 61_500_000].map(|us| time(Duration::from_micros(us)));
         assert_eq!(shown, ["0.0 ms", "12.3 ms", "999.9 ms", "1.00 s", "61.50 s"]);
+    }
+
+    #[test]
+    fn sizes_are_exact_below_a_mib_and_short_above() {
+        for (bytes, shown) in
+            [(0, "0 B"), (10_000, "10,000 B"), (1 << 20, "1 MiB"), (123_456_789, "117.7 MiB"), (5 << 30, "5 GiB")]
+        {
+            assert_eq!(size(Bytes(bytes)), shown);
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use thiserror::Error;
 use tokio::io::{AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::unix::pipe::Sender;
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::celldir::CellDir;
 use super::clock::Clock;
@@ -31,6 +31,10 @@ const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often a silent cell is asked whether it still runs.
 const SILENCE: Duration = Duration::from_millis(500);
+
+/// How long an engine may take to see that a container has ended, and how often it is asked.
+const ENGINE_LAG: Duration = Duration::from_millis(500);
+const LAG_LOOK: Duration = Duration::from_millis(20);
 
 /// What is read of the specimen's input at a time.
 const INPUT_CHUNK: usize = 64 * 1024;
@@ -90,7 +94,7 @@ pub struct Site {
     pub run_dir: PathBuf,
     /// This process.
     pub owner: Owner,
-    /// The hotcell that stays behind as each cell's reaper: [`OWN_PROGRAM`] but in tests.
+    /// The absolute path of the hotcell that stays behind as each cell's reaper: [`OWN_PROGRAM`] but in tests.
     pub reaper: PathBuf,
 }
 
@@ -283,13 +287,17 @@ impl Cell {
         }
     }
 
-    /// What the engine knows of a cell whose shim is gone.
+    /// What the engine knows of a cell whose shim is gone; it may learn of the end a little later than its socket did.
     pub(super) async fn why_lost(&self, error: &LinkError) -> String {
-        match self.site.engine.inspect(&self.name).await {
-            Err(engine) => format!("{error}; {engine}"),
-            Ok(seen) if seen.oom_killed => format!("{error}: the memory limit killed it"),
-            Ok(seen) if seen.running => format!("{error}, though its container still runs"),
-            Ok(_) => format!("{error}: something outside ended its container"),
+        let asked_until = Instant::now() + ENGINE_LAG;
+        loop {
+            match self.site.engine.inspect(&self.name).await {
+                Err(engine) => return format!("{error}; {engine}"),
+                Ok(seen) if seen.oom_killed => return format!("{error}: the memory limit killed it"),
+                Ok(seen) if !seen.running => return format!("{error}: something outside ended its container"),
+                Ok(_) if Instant::now() > asked_until => return format!("{error}, though its container still runs"),
+                Ok(_) => sleep(LAG_LOOK).await,
+            }
         }
     }
 
@@ -328,7 +336,7 @@ async fn meet_shim(engine: &dyn Engine, name: &CellName, door: Door) -> Result<L
     };
     let dead = async {
         loop {
-            tokio::time::sleep(SILENCE).await;
+            sleep(SILENCE).await;
             match engine.inspect(name).await {
                 Ok(seen) if seen.running => {}
                 Ok(seen) => return seen.exit_code,
@@ -339,7 +347,7 @@ async fn meet_shim(engine: &dyn Engine, name: &CellName, door: Door) -> Result<L
     tokio::select! {
         greeted = greeted => greeted,
         code = dead => Err(StartError::ShimSilent { code }),
-        () = tokio::time::sleep(READY_TIMEOUT) => Err(StartError::Slow { what: "the start of the cell's shim" }),
+        () = sleep(READY_TIMEOUT) => Err(StartError::Slow { what: "the start of the cell's shim" }),
     }
 }
 

@@ -38,29 +38,21 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 pub async fn run(cell: &Cell, run: &Run<'_>, link: Link, stdin: Stdin) -> Result<Ended, StartError> {
     let file_name = run.specimen.language.file_name(&run.specimen.name);
     cell.dir.write_specimen(&file_name, &run.specimen.bytes).map_err(StartError::io("writing the specimen"))?;
-    eprintln!("LAP written {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
 
     let caps = cell.plan.output_caps();
     let (stdout, stdout_end) = pipe().map_err(StartError::io("making a pipe"))?;
     let (stderr, stderr_end) = pipe().map_err(StartError::io("making a pipe"))?;
     let stdin = stdin.into_pipe().map_err(StartError::io("making a pipe"))?;
-
-    eprintln!("LAP pipes {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
     let argv = plan::argv(run.specimen);
     let launch = cell.plan.launch(argv.clone())?.encode();
-    eprintln!("LAP encoded {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
-
     link.send(&launch, &[stdin.as_fd(), stdout_end.as_fd(), stderr_end.as_fd()]).await?;
     drop((stdin, stdout_end, stderr_end));
-    eprintln!("LAP launched {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
 
     let mut control = run.control.clone();
     let (pidfd, listener) = tokio::select! {
         prepared = prepared(&link, cell, &argv) => prepared?,
         () = stopped(&mut control) => return Ok(Ended::plain(Outcome::Stopped, Duration::ZERO)),
     };
-
-    eprintln!("LAP prepared {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
     let pid = pid_of(&pidfd).map_err(StartError::io("finding the specimen's process"))?;
     let kill_cell = Arc::new(Notify::new());
     let listener = match (listener, &cell.plan.request.filter) {
@@ -73,26 +65,17 @@ pub async fn run(cell: &Cell, run: &Run<'_>, link: Link, stdin: Stdin) -> Result
         (Some(_), None) => return Err(LinkError::Protocol("a listener came for no filter").into()),
         (None, Some(_)) => return Err(LinkError::Protocol("the filter's listener did not come").into()),
     };
-
-    eprintln!("LAP listener {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
     // The process stands stopped, one call before its execve: nothing it does can race with the reading.
     let cgroup = Cgroup::of(pid);
-    eprintln!("LAP cgroup {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
-
     run.tell(cell.facts(plan::facts(run.specimen), layers(cell, pid, cgroup.as_ref().ok()))).await;
-    eprintln!("LAP verified {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
 
     let drains =
         [(stdout, Stream::Stdout, caps.stdout), (stderr, Stream::Stderr, caps.stderr)].map(|(pipe, stream, cap)| {
             tokio::spawn(drain(pipe, Outbox::new(stream, cap, run.clock.clone(), run.events.clone())))
         });
     let sampler = cgroup.ok().map(|cgroup| Sampler::new(cgroup.meters(), cell.plan.nproc()));
-
-    eprintln!("LAP sampler {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
     run.clock.start();
     link.send_tag(tag::GO).await?;
-    eprintln!("LAP go {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
-
     run.tell(EventKind::Started { pid }).await;
 
     let mut watch = Watch::new(cell, run, link, sampler, kill_cell);

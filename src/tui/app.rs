@@ -152,10 +152,10 @@ impl App {
                 self.draw()?;
             }
         }
-        let session = Box::new(update::session(&self.state));
-        exec.perform(Effect::Remember(session));
-        // The terminal is the shell's again while cells are still being removed.
-        drop(self.terminal);
+        exec.perform(Effect::Remember(Box::new(update::session(&self.state))));
+        // The terminal stays ours until the cells are gone: what is typed by now would be read here, not by the shell.
+        update::leaving(&mut self.state);
+        self.draw()?;
         exec.close().await;
         Ok(0)
     }
@@ -229,7 +229,7 @@ impl App {
         let clock = running.then_some(now + TICK);
         let notice = self.state.notice.as_ref().map(|notice| self.opened + notice.until);
         // An hour stands for never.
-        clock.into_iter().chain(notice).min().unwrap_or(now + Duration::from_secs(3600))
+        clock.into_iter().chain(notice).min().unwrap_or(now + Duration::from_hours(1))
     }
 
     fn draw(&mut self) -> Result<(), TuiError> {

@@ -64,6 +64,7 @@ macro_rules! commands {
         /// Something a reviewer can do.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[allow(missing_docs, reason = "the table's help lines say what each is")]
+        #[allow(clippy::enum_variant_names, reason = "`Command::ShowCommand` shows a command")]
         pub enum Command {
             $($variant,)+
         }

@@ -136,8 +136,8 @@ pub fn end(state: &mut State, outcome: Outcome) -> Vec<Effect> {
 }
 
 /// Every state by name.
-pub fn all(size: Size) -> [(&'static str, State); 6] {
-    [
+pub fn all(size: Size) -> Vec<(&'static str, State)> {
+    vec![
         ("empty", empty(size)),
         ("ready", ready(size)),
         ("running", running(size)),
@@ -271,6 +271,9 @@ pub fn engine() -> EngineFacts {
 /// The configuration of a user who has none.
 impl Config {
     /// Nothing of this user's: no file, no variable.
+    ///
+    /// # Panics
+    /// Where this user has no home directory.
     pub fn for_tests() -> Self {
         let arguments = Arguments { config: Some("/dev/null".into()), ..Arguments::default() };
         let mut config = Self::load(&arguments).unwrap();

@@ -105,9 +105,8 @@ pub fn render(frame: &mut Frame<'_>, view: &View, theme: &Theme) {
 fn too_small(frame: &mut Frame<'_>, theme: &Theme) {
     let area = frame.area();
     let text = Text::from(vec![
-        Line::styled("hotcell: the screen is too small", theme.style(Role::Caution)),
-        Line::raw(format!("it is {}×{}, and", area.width, area.height)),
-        Line::raw(format!("{}×{} is needed", SMALLEST.width, SMALLEST.height)),
+        Line::styled("too small for hotcell", theme.style(Role::Caution)),
+        Line::raw(format!("{}×{} of {}×{}", area.width, area.height, SMALLEST.width, SMALLEST.height)),
     ]);
     frame.render_widget(text, area);
 }

@@ -242,7 +242,7 @@ fn any_size_is_drawn_and_a_small_one_says_what_is_needed() {
                 let shown = text(&draw(&state));
                 if width >= 60 && height >= 16 {
                     assert!(shown.contains("hotcell"), "{name} {width}x{height}:\n{shown}");
-                } else if width >= 33 && height >= 3 {
+                } else if width >= 21 && height >= 2 {
                     assert!(shown.contains("60×16"), "{name} {width}x{height}:\n{shown}");
                 }
             }

@@ -82,7 +82,7 @@ pub(super) fn list(listing: Listing, config: &Config) -> Action {
     let items = match listing {
         Listing::Policies => policies(config),
         Listing::Profiles => profile::names(&config.dirs.seccomp()).iter().map(|name| plain(name)).collect(),
-        Listing::Themes => Theme::names(&config.dirs.themes()).iter().map(|name| plain(name)).collect(),
+        Listing::Themes => themes(config),
         Listing::Engines => engines(),
     };
     Action::Listed(listing, items)
@@ -90,6 +90,18 @@ pub(super) fn list(listing: Listing, config: &Config) -> Action {
 
 fn plain(name: &str) -> Item {
     Item { value: name.to_owned(), label: visible_str(name), detail: String::new(), note: String::new() }
+}
+
+fn themes(config: &Config) -> Vec<Item> {
+    let dir = config.dirs.themes();
+    let item = |name: String| {
+        let detail = match Theme::load(&name, &dir, Depth::True) {
+            Ok(theme) => visible_str(theme.summary()),
+            Err(error) => error.to_string(),
+        };
+        Item { detail, ..plain(&name) }
+    };
+    Theme::names(&dir).into_iter().map(item).collect()
 }
 
 fn policies(config: &Config) -> Vec<Item> {

@@ -180,12 +180,11 @@ impl Keeper {
         let (site, plan) = self.plan(request)?;
         self.tell(Action::Planned(ticket, Box::new(planned(&plan)))).await;
         let placeholder;
-        let specimen = match &request.specimen {
-            Some(specimen) => specimen,
-            None => {
-                placeholder = self.placeholder()?;
-                &placeholder
-            }
+        let specimen = if let Some(specimen) = &request.specimen {
+            specimen
+        } else {
+            placeholder = self.placeholder()?;
+            &placeholder
         };
         let plan = match self.warm.take() {
             None => plan,

@@ -20,7 +20,7 @@ use crate::tui::state::{EngineState, Phase, RunRecord, State, WarmCell};
 use crate::tui::theme::{Role, Theme};
 
 /// Cells of the bar that shows the deadline.
-const BAR: usize = 16;
+const BAR: u16 = 16;
 
 /// What is drawn.
 #[derive(Clone, Debug)]
@@ -222,7 +222,7 @@ fn second_line(view: &View, cells: usize, theme: &Theme) -> Line<'static> {
 /// As much of what stands at the right as there is room for. The clock of a run that goes on always stands there.
 fn right(view: &View, room: usize) -> String {
     match view.passed {
-        Some(passed) if width(&view.right) + BAR + 3 <= room => format!("{} {}", view.right, bar(passed)),
+        Some(passed) if width(&view.right) + usize::from(BAR) + 3 <= room => format!("{} {}", view.right, bar(passed)),
         Some(_) => view.right.clone(),
         None if width(&view.right) <= room => view.right.clone(),
         None => String::new(),
@@ -233,9 +233,9 @@ fn right(view: &View, room: usize) -> String {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part between 0 and 1 of a few cells")]
 fn bar(passed: f64) -> String {
     const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
-    let eighths = (passed * 8.0 * BAR as f64) as usize;
+    let eighths = (passed * 8.0 * f64::from(BAR)) as usize;
     let mut text = String::from("▕");
-    for cell in 0..BAR {
+    for cell in 0..usize::from(BAR) {
         let full = eighths.saturating_sub(cell * 8);
         text.push(if full >= 8 { '█' } else { EIGHTHS[full] });
     }

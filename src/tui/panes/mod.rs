@@ -11,4 +11,3 @@ pub mod resources;
 pub mod rows;
 pub mod specimen;
 pub mod tabs;
-pub mod words;

@@ -48,6 +48,7 @@ impl Theme {
         Ok(draft.finish(depth))
     }
 
+    #[cfg(test)]
     /// Reads a theme file's text; `extends` finds the themes in the binary alone. `file` is its name in messages.
     ///
     /// # Errors

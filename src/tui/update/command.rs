@@ -2,7 +2,7 @@
 
 use ratatui::layout::Direction;
 
-use super::{bench, complain, notice, overlay, run, session, specimen};
+use super::{bench, complain, notice, overlay, run, specimen};
 use crate::tui::action::{Effect, Listing};
 use crate::tui::command::Command;
 use crate::tui::layout::Pane;
@@ -209,10 +209,9 @@ pub(super) fn type_char(state: &mut State, character: char) -> Vec<Effect> {
             'n' | 'N' | 'q' => return overlay::answered(state, false),
             _ => {}
         },
-        Some(_) => {}
         None if state.layers.is_editing() => state.layers.type_char(character),
         None if state.editing => return specimen::changing(state, |editor| editor.type_char(character)),
-        None => {}
+        Some(_) | None => {}
     }
     Vec::new()
 }
@@ -287,5 +286,5 @@ fn quit(state: &mut State) -> Vec<Effect> {
         state.overlay = Some(Overlay::Confirm(crate::tui::overlay::confirm::Confirm::Quit));
         return Vec::new();
     }
-    vec![Effect::Remember(Box::new(session(state))), Effect::Quit]
+    vec![Effect::Quit]
 }

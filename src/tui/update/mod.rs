@@ -103,6 +103,12 @@ pub(super) fn complain(state: &mut State, text: String) {
     state.notice = Some(Notice { text, bad: true, until: state.now + 2 * NOTICE_TIME });
 }
 
+/// The workbench is being left.
+pub fn leaving(state: &mut State) {
+    state.overlay = None;
+    notice(state, "leaving: the cells are removed".to_owned());
+}
+
 fn expire(state: &mut State) {
     let now = state.now;
     state.notice.take_if(|notice| notice.until <= now);

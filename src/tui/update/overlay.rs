@@ -68,13 +68,14 @@ pub(super) fn theme_loaded(state: &mut State, name: String, result: Result<Box<T
 /// Takes what is chosen, typed or asked.
 pub(super) fn accept(state: &mut State) -> Vec<Effect> {
     match state.overlay.take() {
-        Some(Overlay::Picker(picker)) => match picker.chosen() {
-            Some(item) => pick(state, picker.picking, &item.value.clone()),
-            None => {
+        Some(Overlay::Picker(picker)) => {
+            if let Some(item) = picker.chosen() {
+                pick(state, picker.picking, &item.value.clone())
+            } else {
                 state.overlay = Some(Overlay::Picker(picker));
                 Vec::new()
             }
-        },
+        }
         Some(Overlay::Prompt(prompt)) => answer(state, prompt),
         // A question is answered by y or n, so that no Enter too many says yes.
         Some(Overlay::Confirm(confirm)) => {

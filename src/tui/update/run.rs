@@ -110,12 +110,11 @@ pub(super) fn flip(state: &mut State, newer: bool) {
 /// Kills what runs.
 pub(super) fn stop(state: &mut State) -> Vec<Effect> {
     state.rerun = false;
-    match state.runs.live() {
-        Some(run) => vec![Effect::Stop(run.id)],
-        None => {
-            notice(state, "nothing runs".to_owned());
-            Vec::new()
-        }
+    if let Some(run) = state.runs.live() {
+        vec![Effect::Stop(run.id)]
+    } else {
+        notice(state, "nothing runs".to_owned());
+        Vec::new()
     }
 }
 

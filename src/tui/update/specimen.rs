@@ -61,14 +61,13 @@ pub(super) fn open(state: &mut State, path: Option<PathBuf>) -> Vec<Effect> {
 
 /// Opens a path, or begins an empty specimen.
 pub(super) fn open_anyway(state: &mut State, path: Option<PathBuf>) -> Vec<Effect> {
-    match path {
-        Some(path) => vec![Effect::Open(path)],
-        None => {
-            state.editor = Editor::empty().replacing(&state.editor);
-            state.focus = Pane::Specimen;
-            state.editing = true;
-            analyse(state)
-        }
+    if let Some(path) = path {
+        vec![Effect::Open(path)]
+    } else {
+        state.editor = Editor::empty().replacing(&state.editor);
+        state.focus = Pane::Specimen;
+        state.editing = true;
+        analyse(state)
     }
 }
 

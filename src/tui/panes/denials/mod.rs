@@ -14,7 +14,6 @@ use ratatui::layout::Rect;
 use self::rows::{Filter, Sort};
 pub use self::rows::{Row, Selected};
 pub use self::view::{View, render, view};
-use crate::run::Denial;
 use crate::tui::action::Effect;
 use crate::tui::command::Command;
 use crate::tui::state::RunRecord;
@@ -67,7 +66,8 @@ impl Window<'_> {
 
 impl DenialsPane {
     /// The selected denial of a run; `None` while the newest is followed, and where a limit is selected.
-    pub fn selected<'a>(&self, run: &'a RunRecord) -> Option<&'a Denial> {
+    #[cfg(test)]
+    pub fn selected<'a>(&self, run: &'a RunRecord) -> Option<&'a crate::run::Denial> {
         match self.selected_row(run)? {
             Row::Denial(denial) => Some(denial),
             Row::Limit(_) => None,

@@ -5,6 +5,7 @@ use ratatui::style::{Color, Modifier};
 
 use super::samples::{buffer, drawn, lines, record, theme};
 use super::*;
+use crate::run::Denial;
 use crate::run::samples::{cell, denial, ended, event, met, refusal};
 use crate::run::{EventKind, LimitKind, Observation, Outcome, Refusal, Stream, Summary};
 use crate::tui::layout::inside;

@@ -1,9 +1,9 @@
 //! The output as text, for the clipboard and for a file.
 
 use crate::policy::Bytes;
+use crate::run::words::{grouped, size};
 use crate::run::{OutputLine, RunLog, Stream, StreamTotals};
 use crate::text::visible_lines;
-use crate::tui::panes::words::{count, size};
 use crate::tui::state::RunRecord;
 
 /// What a copy takes at most.
@@ -64,16 +64,18 @@ pub fn saved(run: &RunRecord) -> Vec<u8> {
 
 fn heading(stream: Stream, totals: &StreamTotals, lines: usize) -> String {
     let name = stream.name();
-    let written = count(totals.written);
+    let written = grouped(totals.written);
     let kept = match (totals.dropped(), totals.written) {
         (0, 0) => String::new(),
         (0, _) => ", all kept".to_owned(),
-        (dropped, _) => format!(", the first {} kept and {} dropped", count(totals.kept.len() as u64), count(dropped)),
+        (dropped, _) => {
+            format!(", the first {} kept and {} dropped", grouped(totals.kept.len() as u64), grouped(dropped))
+        }
     };
     let follow = match lines {
         0 => "nothing follows".to_owned(),
         1 => "1 line follows".to_owned(),
-        lines => format!("{} lines follow", count(lines as u64)),
+        lines => format!("{} lines follow", grouped(lines as u64)),
     };
     format!("== {name}: {written} bytes written{kept}; {follow} ==\n")
 }

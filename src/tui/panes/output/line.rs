@@ -14,6 +14,10 @@ const TAB: usize = 8;
 /// What stands under a combining mark that has no character to stand on.
 const BASE: &str = "◌";
 
+/// Marks that are drawn on one character; languages need fewer. More are told, so that they do not run over the rows
+/// above and below.
+const PILE: usize = 8;
+
 /// What says that a line goes on beyond an edge.
 const MORE_LEFT: &str = "‹";
 const MORE_RIGHT: &str = "›";
@@ -63,15 +67,19 @@ impl Content<'_> {
         let mut row = Row::default();
         // The glyph that fills the window is held back until it is known whether anything follows.
         let mut last: Option<Row> = None;
-        let mut column = 0;
+        let (mut column, mut hidden) = (0, false);
         each_glyph(self.bytes, |glyph| {
             let begin = column;
             column += glyph.width;
             if glyph.width == 0 {
-                if let Some(row) = last.as_mut().or(Some(&mut row)).filter(|row| !row.parts.is_empty()) {
-                    push(row, &glyph, self.role);
+                // It goes with the character that it stands on.
+                if !hidden {
+                    push(last.as_mut().unwrap_or(&mut row), &glyph, self.role);
                 }
-            } else if begin < left + usize::from(left > 0) {
+                return ControlFlow::Continue(());
+            }
+            hidden = begin < left + usize::from(left > 0);
+            if hidden {
                 if row.parts.is_empty() && room > 0 {
                     row.push(MORE_LEFT, Role::Muted);
                 }
@@ -120,6 +128,20 @@ pub fn width(bytes: &[u8]) -> usize {
         ControlFlow::Continue(())
     });
     width
+}
+
+/// Where in the visible text a column is.
+pub fn offset(bytes: &[u8], column: usize) -> usize {
+    let (mut passed, mut offset) = (0, usize::MAX);
+    each_glyph(bytes, |glyph| {
+        passed += glyph.width;
+        if passed > column {
+            offset = glyph.at;
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    });
+    offset
 }
 
 /// Where a byte of the visible text is: its column in the line, and its row once wrapped.
@@ -182,31 +204,35 @@ struct Glyph<'a> {
 
 /// Walks through a line as it is shown, tabs as spaces, until told to stop.
 fn each_glyph(bytes: &[u8], mut take: impl FnMut(Glyph<'_>) -> ControlFlow<()>) {
-    let (mut at, mut column) = (0, 0);
+    let (mut at, mut column, mut pile) = (0, 0, 0);
     for piece in visible_pieces(bytes) {
         let mark = matches!(piece, Piece::Mark(_));
-        let text = piece.as_str();
-        for (place, character) in text.char_indices() {
-            let own = &text[place..place + character.len_utf8()];
-            let at = at + place;
-            let (text, width, count) = match character {
-                '\t' => (" ", 1, TAB - column % TAB),
-                _ => (own, character.width().unwrap_or(0), 1),
+        for character in piece.as_str().chars() {
+            let (begin, width) = (column, character.width().unwrap_or(0));
+            let mut put = |text: &str, width: usize, mark: bool| {
+                column += width;
+                take(Glyph { text, width, mark, at })
             };
-            let baseless = width == 0 && column == 0;
-            if baseless {
-                column += 1;
-            }
-            column += width * count;
-            let base = baseless.then_some(Glyph { text: BASE, width: 1, mark: true, at });
-            let glyphs = base.into_iter().chain((0..count).map(|_| Glyph { text, width, mark, at }));
-            for glyph in glyphs {
-                if take(glyph).is_break() {
-                    return;
+            pile = if width == 0 { pile + 1 } else { 0 };
+            let mut buffer = [0; 4];
+            let own = character.encode_utf8(&mut buffer);
+            let flow = match (character, width) {
+                ('\t', _) => (0..TAB - begin % TAB).try_for_each(|_| put(" ", 1, mark)),
+                (_, 0) if pile > PILE => {
+                    let told = format!("<U+{:04X}>", u32::from(character));
+                    told.split_inclusive(|_| true).try_for_each(|text| put(text, 1, true))
                 }
+                (_, 0) if begin == 0 => match put(BASE, 1, true) {
+                    ControlFlow::Continue(()) => put(own, 0, true),
+                    ControlFlow::Break(()) => ControlFlow::Break(()),
+                },
+                _ => put(own, width, mark),
+            };
+            if flow.is_break() {
+                return;
             }
+            at += character.len_utf8();
         }
-        at += text.len();
     }
 }
 
@@ -308,6 +334,33 @@ mod tests {
         assert_eq!(line("\u{301}a").cut(0, 9).text(), "◌\u{301}a");
         assert_eq!(line("\u{301}a").cut(0, 9).parts[0].role, Role::Mark);
         assert_eq!(wrapped("\u{1b}\u{301}", 9), ["\\x1b\u{301}"]);
+    }
+
+    #[test]
+    fn a_combining_mark_is_left_out_with_its_character() {
+        assert_eq!(line("ae\u{301}bc").cut(1, 9).text(), "‹bc");
+        assert_eq!(line("abe\u{301}c").cut(1, 3).text(), "‹e\u{301}c");
+        assert_eq!(line("abe\u{301}cd").cut(1, 3).text(), "‹e\u{301}›");
+        assert_eq!(line("abc\u{301}d").cut(0, 3).text(), "ab›");
+        assert_eq!(line("abc\u{301}").cut(0, 3).text(), "abc\u{301}");
+    }
+
+    #[test]
+    fn a_pile_of_combining_marks_is_told_and_not_drawn() {
+        let text = "a".to_owned() + &"\u{301}".repeat(10) + "b";
+        assert_eq!(line(&text).cut(0, 40).text(), format!("a{}<U+0301><U+0301>b", "\u{301}".repeat(8)));
+        assert_eq!(width(text.as_bytes()), 18);
+        let many = "\u{301}".repeat(2000);
+        assert!(line(&many).cut(0, 40).text().len() < 100);
+    }
+
+    #[test]
+    fn an_offset_is_that_of_the_character_in_a_column() {
+        let text = "a\t日\u{1b}x";
+        assert_eq!([0, 1, 7, 8, 9].map(|column| offset(text.as_bytes(), column)), [0, 1, 1, 2, 2]);
+        let x = visible_lines(text.as_bytes()).rfind('x').unwrap();
+        assert_eq!(offset(text.as_bytes(), 14), x);
+        assert_eq!(offset(text.as_bytes(), 15), usize::MAX);
     }
 
     #[test]

@@ -13,8 +13,8 @@ use ratatui::layout::Rect;
 
 use super::frame::{self, Title};
 use super::rows::{self, Row};
-use super::words::{count, size, time};
 use crate::policy::Bytes;
+use crate::run::words::{grouped, size, time};
 use crate::run::{RunLog, Stream, StreamTotals};
 use crate::tui::cells;
 use crate::tui::command::Command;
@@ -143,11 +143,13 @@ impl Scene<'_> {
     /// The rows of a line: at least one.
     fn rows_of(&self, sheet: &Sheet<'_>, number: u64) -> Vec<Row> {
         let Some(line) = sheet.log.line(number) else { return vec![Row::default()] };
+        let (bytes, role, room) = (sheet.log.bytes(line), role(line.stream), sheet.room_of(number));
         let search = self.pane.search.as_ref();
-        let matches = search.map(|search| search.matches(sheet.log, line)).unwrap_or_default();
-        let role = role(line.stream);
-        let content = Content { bytes: sheet.log.bytes(line), role, matches: &matches };
-        let room = sheet.room_of(number);
+        let matches = search.map(|search| {
+            let end = if sheet.modes.wrap { usize::MAX } else { line::offset(bytes, self.pane.left + room) };
+            search.matches(sheet.log, line, end)
+        });
+        let content = Content { bytes, role, matches: matches.as_deref().unwrap_or_default() };
         let texts = if sheet.modes.wrap { content.wrapped(room) } else { vec![content.cut(self.pane.left, room)] };
         let found = search.and_then(Search::current) == Some(number);
         let mut goes_on = sheet.log.goes_on(line);
@@ -168,7 +170,7 @@ impl Scene<'_> {
 
     fn title(&self, sheet: &Sheet<'_>, top: Option<Place>, width: u16) -> Title {
         let following = match (top, self.run.phase) {
-            (Some(_), _) => format!("held at line {}", count(sheet.first_in_sight(top).saturating_add(1))),
+            (Some(_), _) => format!("held at line {}", grouped(sheet.first_in_sight(top).saturating_add(1))),
             (None, Phase::Ended) => "at the end".to_owned(),
             (None, Phase::Starting | Phase::Running | Phase::Held) => "following".to_owned(),
         };
@@ -219,7 +221,7 @@ fn notes(sheet: &Sheet<'_>) -> Vec<(Rect, Vec<Row>)> {
         for (stream, area) in [Stream::Stdout, Stream::Stderr].into_iter().zip(halves(areas.headings)) {
             let lines = match sheet.log.numbers(stream).len() {
                 1 => "1 line".to_owned(),
-                lines => format!("{} lines", count(lines as u64)),
+                lines => format!("{} lines", grouped(lines as u64)),
             };
             let heading = Row::of(format!("{} {} ", sign(stream), stream.name()), role(stream));
             blocks.push(note(area, heading.with(&lines, Role::Muted)));
@@ -234,7 +236,7 @@ fn notes(sheet: &Sheet<'_>) -> Vec<(Rect, Vec<Row>)> {
 }
 
 fn evicted(log: &RunLog) -> String {
-    format!("… {} earlier lines are not shown (save shows all that was kept)", count(log.evicted()))
+    format!("… {} earlier lines are not shown (save shows all that was kept)", grouped(log.evicted()))
 }
 
 fn dropped(log: &RunLog) -> String {

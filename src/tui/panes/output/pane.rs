@@ -43,7 +43,10 @@ impl OutputPane {
             Command::Down => self.scroll_by(1, run, inner),
             Command::PageUp => self.scroll_by(-page, run, inner),
             Command::PageDown => self.scroll_by(page, run, inner),
-            Command::Top => self.scroll_by(i64::MIN, run, inner),
+            Command::Top => {
+                let sheet = run.map(|run| self.sheet(run, inner)).filter(|sheet| !sheet.fits());
+                self.top = sheet.map(|sheet| sheet.first()).or(self.top);
+            }
             Command::Bottom => self.top = None,
             Command::Left => self.left = self.left.saturating_sub(STEP),
             Command::Right => self.step_right(run, inner),

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use regex::Regex;
 
+use crate::run::words::grouped;
 use crate::run::{OutputLine, RunLog};
 use crate::text::{visible_lines, visible_str};
-use crate::tui::panes::words::count;
 
 /// An expression, and where it was found last.
 #[derive(Clone, Debug)]
@@ -67,9 +67,11 @@ impl Search {
         (number, of)
     }
 
-    /// What matches in a line, in bytes of its visible text. A match that goes on in the next line is not found.
-    pub fn matches(&self, log: &RunLog, line: &OutputLine) -> Vec<Range<usize>> {
-        self.regex.find_iter(&visible_lines(log.bytes(line))).map(|found| found.range()).collect()
+    /// What matches in a line and begins in front of `end`, in bytes of its visible text. A match that goes on in the
+    /// next line is not found.
+    pub fn matches(&self, log: &RunLog, line: &OutputLine, end: usize) -> Vec<Range<usize>> {
+        let shown = visible_lines(log.bytes(line));
+        self.regex.find_iter(&shown).map(|found| found.range()).take_while(|found| found.start < end).collect()
     }
 
     /// Where the first match in a line begins, in bytes of its visible text.
@@ -93,7 +95,7 @@ impl Search {
         match self.found {
             None => format!("/{pattern}"),
             Some(Found { place: 0, .. }) => format!("/{pattern} no line matches"),
-            Some(Found { place, of, .. }) => format!("/{pattern} {} of {}", count(place as u64), count(of as u64)),
+            Some(Found { place, of, .. }) => format!("/{pattern} {} of {}", grouped(place as u64), grouped(of as u64)),
         }
     }
 }

@@ -38,7 +38,7 @@ impl Axis {
     /// The column of what had happened at a moment: a column ends with its last moment and begins behind that of the one
     /// before.
     pub fn at(&self, moment: Duration) -> usize {
-        let columns = moment.as_nanos().div_ceil(self.column.as_nanos());
+        let columns = nanos(moment).div_ceil(nanos(self.column));
         usize::try_from(columns).unwrap_or(usize::MAX).clamp(1, self.width.max(1)) - 1
     }
 
@@ -65,6 +65,10 @@ impl Axis {
         columns.truncate(self.width);
         columns
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn columns(width: usize) -> u32 {

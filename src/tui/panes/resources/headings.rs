@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::meters::{Metric, rate, read, sign, written};
 use crate::policy::{Bytes, Policy};
+use crate::run::words::{grouped, size, time};
 use crate::run::{LimitKind, RunLog, Sample, TimedSample};
 use crate::tui::panes::rows::Row;
-use crate::tui::panes::words::{count, size, time};
 use crate::tui::state::{Phase, RunRecord};
 use crate::tui::theme::Role;
 
@@ -93,7 +93,7 @@ fn met_words(heading: &mut Row, metric: Metric, log: &RunLog) {
         heading.push(" · ", Role::Muted);
         heading.push(&format!("{letter} {words}"), role);
         if total.count > 1 {
-            heading.push(&format!(" {}×", count(total.count)), role);
+            heading.push(&format!(" {}×", grouped(total.count)), role);
         }
         let waited = log.summary.last.throttled.filter(|_| kind == LimitKind::CpuThrottled);
         if let Some(waited) = waited.filter(|waited| *waited > Duration::ZERO) {
@@ -108,7 +108,7 @@ fn total_words(heading: &mut Row, metric: Metric, log: &RunLog, ended: bool) {
     let words = match metric {
         Metric::Cpu => last.cpu.map(|cpu| format!("{} used", time(cpu))),
         Metric::Memory => last.memory_peak.filter(|_| !ended).map(|peak| format!("peak {}", size(peak))),
-        Metric::Pids => last.pids_peak.filter(|_| !ended).map(|peak| format!("peak {}", count(peak))),
+        Metric::Pids => last.pids_peak.filter(|_| !ended).map(|peak| format!("peak {}", grouped(peak))),
         Metric::Io => None,
     };
     if let Some(words) = words {

@@ -3,9 +3,9 @@
 use super::axis::Axis;
 use super::headings;
 use crate::policy::{Bytes, Millicores, Policy};
+use crate::run::words::{grouped, size};
 use crate::run::{LimitKind, RunLog, Sample, TimedSample};
 use crate::tui::panes::rows::Row;
-use crate::tui::panes::words::{count, size};
 use crate::tui::state::RunRecord;
 use crate::tui::theme::Role;
 
@@ -71,7 +71,7 @@ impl Metric {
         match self {
             Self::Cpu => percent(value),
             Self::Memory => size(Bytes(value)),
-            Self::Pids => count(value),
+            Self::Pids => grouped(value),
             Self::Io => format!("{}/s", size(Bytes(value))),
         }
     }
@@ -111,7 +111,7 @@ fn percent(millicores: u64) -> String {
     if millicores < 100 && !millicores.is_multiple_of(10) {
         format!("{}.{} %", millicores / 10, millicores % 10)
     } else {
-        format!("{} %", count(millicores / 10))
+        format!("{} %", grouped(millicores / 10))
     }
 }
 

@@ -12,8 +12,8 @@ use ratatui::layout::Rect;
 
 use super::frame::{self, Title};
 use super::rows::{self, Row};
-use super::words::time;
 use crate::policy::Policy;
+use crate::run::words::time;
 use crate::tui::cells;
 use crate::tui::layout::Pane;
 use crate::tui::state::{Phase, RunRecord, State};

@@ -45,7 +45,7 @@ impl Meaning {
     }
 
     /// Its style.
-    pub fn style(&self, theme: &Theme) -> Style {
+    pub fn style(self, theme: &Theme) -> Style {
         let base = match self.look {
             Look::Token(token) => theme.token(token),
             Look::Role(role) => theme.style(role),
