@@ -1,12 +1,13 @@
-# make demo   build hotcell and watch it deny a hostile specimen
-# make test   everything: engines, images, format, lints, docs, tests, virtual machine
-# make bench  the benchmarks, on private engines
+# make demo     build hotcell and watch it deny a hostile specimen
+# make test     everything: engines, images, format, lints, docs, tests, virtual machine
+# make bench    the benchmarks, on private engines
+# make picture  the README's pictures, docs/workbench*.svg, from the workbench's own screen
 # Each installs what is missing (Debian, by apt).
 
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:/usr/sbin:/sbin
 VMHOST := $(or $(HOTCELL_VMHOST),$(wildcard ../shared/vm/vmhost.sh))
 
-.PHONY: demo test lint bench test-vm
+.PHONY: demo test lint bench picture test-vm
 
 demo:
 	scripts/demo.sh
@@ -30,6 +31,9 @@ lint:
 bench:
 	scripts/setup.sh test
 	scripts/with-engines.sh cargo bench --bench figures
+
+picture:
+	scripts/picture.sh
 
 test-vm:
 	scripts/test-vm.sh $(VMHOST)

@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::policy::PolicyError;
 
 /// The least time between two frames that nobody pressed a key for.
-const FRAME: Duration = Duration::from_millis(40);
+const FRAME: Duration = Duration::from_millis(20);
 
 /// The least time between two frames at all.
 const KEY_FRAME: Duration = Duration::from_millis(4);

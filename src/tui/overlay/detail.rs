@@ -376,7 +376,7 @@ mod tests {
         view.scroll = u16::MAX;
         let rows = screen(&view, 80, 24);
         assert!(rows[23].contains(&format!("of {}", usize::from(most) + 22)), "{}", rows[23]);
-        assert!(rows.iter().any(|row| row.contains("next run")), "the end is in sight");
+        assert!(rows[22].contains("run"), "the end is in sight: {rows:#?}");
     }
 
     #[test]
