@@ -32,7 +32,8 @@ until_true() {
   done
 }
 
-gone() { ! kill -0 "$workbench" 2>/dev/null; }
+# tmux 3.3 at times leaves its dead children unburied.
+gone() { [[ $(ps -o stat= -p "$workbench") == @(|Z*) ]]; }
 
 clean_up() {
   private_tmux kill-server 2>/dev/null || :

@@ -9,7 +9,7 @@ use crate::policy::{Bytes, Layer};
 /// What a run came to, by kind; the gravest that applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Mood {
-    /// It ended by itself with 0, nothing was refused, and every layer asked for was in force.
+    /// It ended by itself with 0, nothing was refused, every layer asked for was in force, and nobody warned of anything.
     Clean,
     /// Nothing was refused as far as is known, but something was not as it could be: it failed by itself, was stopped,
     /// could not be seen whole, or is not over.
@@ -29,7 +29,8 @@ pub fn mood(summary: &Summary) -> Mood {
         Some((Outcome::TimedOut, _)) => Mood::Denied,
         _ if !summary.denials.is_empty() || summary.limits.iter().any(|limit| refuses(limit.kind)) => Mood::Denied,
         Some((Outcome::Exited(0), _)) => {
-            let whole = summary.denials_incomplete().is_none() && summary.warnings.is_empty();
+            let warned = summary.cell.iter().any(|cell| !cell.warnings.is_empty()) || !summary.warnings.is_empty();
+            let whole = summary.denials_incomplete().is_none() && !warned;
             let cut = summary.stdout.dropped() + summary.stderr.dropped() > 0;
             let held = layers.iter().all(|state| state.in_force == Force::Yes);
             if whole && held && !cut { Mood::Clean } else { Mood::Unsure }

@@ -44,7 +44,6 @@ pub fn empty(size: Size) -> State {
     )
     .unwrap();
     state.size = size;
-    state.bench.kernel.landlock_abi = Some(6);
     state.home = Some("/home/ada".into());
     state
 }

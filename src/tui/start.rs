@@ -1,6 +1,6 @@
 //! The state that a workbench begins with.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ratatui::layout::Size;
@@ -19,7 +19,6 @@ use super::theme::{Depth, Theme};
 use super::update::update;
 use crate::config::Config;
 use crate::policy::Policy;
-use crate::supervise;
 
 /// The state, and what is to be done first.
 ///
@@ -51,20 +50,14 @@ pub fn state(
         languages: config.languages.clone(),
         max_size: config.max_size,
         recent: session.recent.clone(),
-        bench: Bench {
-            policy,
-            base,
-            image: config.image.clone(),
-            native: false,
-            kernel: supervise::kernel(),
-            planned: None,
-        },
+        bench: Bench { policy, base, image: config.image.clone(), native: false, planned: None },
         engine: EngineState::Connecting,
         warm: WarmCell::None,
         runs: Runs::default(),
         rerun: false,
         tickets: 0,
-        saving: None,
+        saving: BTreeMap::new(),
+        opening: 0,
         home: std::env::home_dir(),
         policies: config.dirs.policies(),
         accepted: BTreeSet::new(),

@@ -14,7 +14,6 @@ use super::overlay::prompt::Asking;
 use super::panes::{denials::DenialsPane, layers::LayersPane, output::OutputPane};
 use super::theme::Theme;
 use crate::engine::{Capabilities, Endpoint};
-use crate::plan::Kernel;
 use crate::policy::{Bytes, Layer, Policy};
 use crate::run::{Enforcement, Observation, RunLog};
 use crate::specimen::{LanguageTable, Specimen, SpecimenError};
@@ -66,14 +65,16 @@ pub struct State {
     pub rerun: bool,
     /// The number of tickets so far; the last one is the one that counts.
     pub tickets: u32,
-    /// What is being saved, and where.
-    pub saving: Option<(PathBuf, Asking)>,
+    /// What is being saved, by where it goes.
+    pub saving: BTreeMap<PathBuf, (Asking, Vec<u8>)>,
+    /// The specimen's revision when a file was last asked for to take its place.
+    pub opening: u64,
     /// The user's home directory.
     pub home: Option<PathBuf>,
     /// Where the user's own policies are.
     pub policies: PathBuf,
-    /// Exposures that the reviewer has been asked about: the layers that open each.
-    pub accepted: BTreeSet<Vec<Layer>>,
+    /// Exposures that the reviewer has been asked about: what each opens.
+    pub accepted: BTreeSet<&'static str>,
     /// The layers pane.
     pub layers: LayersPane,
     /// The denials pane.
@@ -107,8 +108,6 @@ pub struct Bench {
     pub image: String,
     /// The engine enforces the profile itself.
     pub native: bool,
-    /// What this kernel has.
-    pub kernel: Kernel,
     /// How the engine meets the request; `None` until it was planned.
     pub planned: Option<Planned>,
 }
@@ -204,6 +203,12 @@ pub struct RunRecord {
     pub policy: Policy,
     /// The policy differed from the one of its name.
     pub changed: bool,
+    /// The engine was to enforce the profile itself.
+    pub native: bool,
+    /// Where its engine listens.
+    pub engine: Endpoint,
+    /// The image its cell is made from.
+    pub image: String,
     /// When the key was pressed.
     pub pressed: Duration,
     /// A warm cell took it.
@@ -223,6 +228,13 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
+    /// Whether a cell for what is on the bench now would be made by the same engine in the same way: what was read back
+    /// of this run's cell says nothing of another one's.
+    pub fn is_like(&self, bench: &Bench, engine: &EngineState) -> bool {
+        let same_engine = matches!(engine, EngineState::Up(facts) if facts.endpoint == self.engine);
+        same_engine && self.native == bench.native && self.image == bench.image
+    }
+
     /// How long the specimen has run, as its deadline counts: time held is left out.
     pub fn elapsed(&self, now: Duration) -> Duration {
         let Some(started) = self.started else { return Duration::ZERO };

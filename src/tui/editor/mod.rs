@@ -106,10 +106,10 @@ impl Editor {
         self.path.as_ref()
     }
 
-    /// It has been saved there.
-    pub fn saved(&mut self, path: PathBuf) {
-        self.base = self.bytes().into();
-        self.changed = false;
+    /// These bytes of it have been saved there; it may have been changed since.
+    pub fn saved(&mut self, path: PathBuf, bytes: Vec<u8>) {
+        self.changed = self.bytes() != bytes;
+        self.base = bytes.into();
         self.path = Some(path);
     }
 

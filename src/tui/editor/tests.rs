@@ -125,7 +125,7 @@ fn an_empty_text_has_a_line_to_type_into_and_no_name() {
     type_in(&mut editor, "print(1)\n");
     assert!(editor.is_changed() && !editor.is_empty());
     assert_eq!(text(&editor), "print(1)\n");
-    editor.saved("/tmp/b.py".into());
+    editor.saved("/tmp/b.py".into(), b"print(1)\n".to_vec());
     assert!(!editor.is_changed());
     assert_eq!(editor.name(), "b.py");
     press(&mut editor, &[Command::Undo]);
@@ -214,7 +214,7 @@ fn bytes_that_are_not_utf8_and_a_huge_file_can_be_read_and_run_but_not_typed_int
         press(&mut editor, &[Command::DeleteNext, Command::Indent, Command::Undo, Command::Accept]);
         assert_eq!(editor.bytes(), bytes);
         assert_eq!((editor.revision(), editor.is_changed()), (0, false));
-        editor.saved("copy".into());
+        editor.saved("copy".into(), bytes.to_vec());
         assert_eq!(editor.bytes(), bytes);
     }
 }

@@ -7,6 +7,7 @@ use ratatui::text::{Line, Text};
 use super::boxed;
 use crate::plan::argv;
 use crate::policy::{Client, Layer};
+use crate::text::visible_str;
 use crate::tui::cells::{split_at_cells, wrap};
 use crate::tui::layout::inside;
 use crate::tui::state::State;
@@ -43,7 +44,9 @@ pub fn view(state: &State, scroll: u16) -> View {
     for layer in Layer::ALL {
         let flags = state.bench.policy.docker_flags(layer);
         if let Some(note) = flags.note {
-            lines.extend(wrap(&format!("{layer}: {note}"), cells).into_iter().map(|line| (Role::Muted, line)));
+            lines.extend(
+                wrap(&format!("{layer}: {}", visible_str(&note)), cells).into_iter().map(|line| (Role::Muted, line)),
+            );
         }
     }
     let copy = state.keymap.shown(crate::tui::command::Command::Copy);

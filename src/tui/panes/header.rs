@@ -12,12 +12,15 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
-use crate::run::{Mood, mood, verdict};
+use crate::run::{Enforcement, Mood, mood, verdict};
 use crate::text::visible_str;
 use crate::tui::cells::{clip, fit, width};
 use crate::tui::command::Command;
 use crate::tui::state::{EngineState, Phase, RunRecord, State, WarmCell};
 use crate::tui::theme::{Role, Theme};
+
+/// No cell is made so fast: the one that waited was kept.
+const KEPT: Duration = Duration::from_millis(20);
 
 /// Cells of the bar that shows the deadline.
 const BAR: u16 = 16;
@@ -56,7 +59,8 @@ fn bench(state: &State) -> Vec<(Role, String)> {
     if exposed {
         policy.push_str(" · exposes the host");
     }
-    if state.bench.native {
+    let planned = state.bench.planned.as_ref();
+    if state.bench.native || planned.is_some_and(|planned| planned.enforcement == Enforcement::Native) {
         policy.push_str(" · native");
     }
     let engine = match &state.engine {
@@ -97,14 +101,17 @@ fn ended(state: &State, run: &RunRecord) -> ((Role, &'static str), (Role, String
 }
 
 fn live(state: &State, run: &RunRecord) -> ((Role, &'static str), (Role, String)) {
-    let how = if run.warm { "warm cell" } else { "cold cell" };
+    let how = if run.warm { " in a warm cell" } else { "" };
     let first = run.first_output.map_or_else(String::new, |first| format!(" · first output after {}", millis(first)));
-    let says = format!("{} {how}{first}", number(run));
+    let says = format!("{}{how}{first}", number(run));
     match run.phase {
         Phase::Starting => ((Role::Caution, "STARTING"), (Role::Muted, says)),
         Phase::Held => {
             let key = state.keymap.shown(Command::Hold);
-            ((Role::Caution, "HELD"), (Role::Caution, format!("{says} · every process stopped; {key} lets them go on")))
+            (
+                (Role::Caution, "HELD"),
+                (Role::Caution, format!("{says} · every process was told to stop; {key} lets them go on")),
+            )
         }
         Phase::Running | Phase::Ended => ((Role::Accent, "RUNNING"), (Role::Muted, says)),
     }
@@ -113,7 +120,8 @@ fn live(state: &State, run: &RunRecord) -> ((Role, &'static str), (Role, String)
 /// A run that is over, with what it ran under where that is not what is on the bench.
 fn of_which(state: &State, run: &RunRecord) -> String {
     let mut text = number(run);
-    if state.runs.kept.back().is_some_and(|last| last.id != run.id) {
+    let other_bench = run.policy != state.bench.policy || run.native != state.bench.native;
+    if other_bench || state.runs.kept.back().is_some_and(|last| last.id != run.id) {
         let star = if run.changed { "*" } else { "" };
         text = format!("{text} {} under {}{star}:", run.specimen, visible_str(&run.policy.name));
     } else if run.revision != state.editor.revision() {
@@ -141,7 +149,8 @@ fn waiting(state: &State) -> ((Role, &'static str), (Role, String)) {
         }
         (_, WarmCell::Warming(..)) => ((Role::Caution, "WARMING"), (Role::Muted, "a cell is being made".to_owned())),
         (_, WarmCell::Ready(_, took)) => {
-            let says = format!("a warm cell waits, made in {}; {run} runs the specimen in it", millis(*took));
+            let made = if *took < KEPT { String::new() } else { format!(", made in {}", millis(*took)) };
+            let says = format!("a warm cell waits{made}; {run} runs the specimen in it");
             ((Role::Good, "READY"), (Role::Muted, says))
         }
         (_, WarmCell::Failed(reason)) => ((Role::Bad, "NO CELL"), (Role::Bad, reason.clone())),
@@ -171,8 +180,12 @@ fn next(state: &State) -> String {
         _ if state.runs.live().is_some() => "another run is live".to_owned(),
         WarmCell::Ready(..) => "next cell ready".to_owned(),
         WarmCell::Warming(..) | WarmCell::Settling(_) => "next cell warming".to_owned(),
-        WarmCell::Failed(_) => "no next cell".to_owned(),
-        WarmCell::None => "no cell waits".to_owned(),
+        WarmCell::Failed(reason) => format!("no next cell: {reason}"),
+        WarmCell::None => match &state.engine {
+            EngineState::Connecting => "looking for an engine".to_owned(),
+            EngineState::Lost(_) => "no engine".to_owned(),
+            EngineState::Up(_) => "no cell waits".to_owned(),
+        },
     }
 }
 

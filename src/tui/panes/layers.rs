@@ -223,7 +223,9 @@ fn out_of_sight(first: usize, rows: usize) -> String {
 /// Of which moment the states are told.
 fn told(state: &State) -> String {
     match state.runs.shown() {
-        Some(run) if run.log.summary.cell.is_some() => format!("as read back in #{}", run.id.0),
+        Some(run) if run.log.summary.cell.is_some() && run.is_like(&state.bench, &state.engine) => {
+            format!("as read back in #{}", run.id.0)
+        }
         _ => "not yet read back".to_owned(),
     }
 }
@@ -251,7 +253,9 @@ fn standing(state: &State, layer: Layer) -> Standing {
         if run.policy.is_on(layer) != on || (on && run.policy.setting(layer) != policy.setting(layer)) {
             return Standing::NextRun;
         }
-        if let Some(read) = cell.layers.iter().find(|read| read.layer == layer) {
+        if run.is_like(&state.bench, &state.engine)
+            && let Some(read) = cell.layers.iter().find(|read| read.layer == layer)
+        {
             return read_back(read);
         }
     }

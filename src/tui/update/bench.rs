@@ -61,6 +61,12 @@ fn adopt(state: &mut State, policy: Policy, base: Option<Box<Policy>>) -> Vec<Ef
     if exposures.is_empty() {
         return take(state, policy, base);
     }
+    if state.overlay.is_some() || state.editing {
+        // The keys that are typed now are meant for something else: none of them may answer this.
+        let name = visible_str(&policy.name);
+        complain(state, format!("{name} exposes the host and was not taken: choose it again, and answer for it"));
+        return Vec::new();
+    }
     let policy = Box::new(policy);
     state.overlay = Some(Overlay::Confirm(Confirm::Expose { policy, base, exposures, run: false }));
     Vec::new()
@@ -68,7 +74,7 @@ fn adopt(state: &mut State, policy: Policy, base: Option<Box<Policy>>) -> Vec<Ef
 
 /// What a policy opens beyond what is open already and what was asked about.
 pub(super) fn unasked(state: &State, policy: &Policy, already: &[Exposure]) -> Vec<Exposure> {
-    let new = |exposure: &Exposure| !already.contains(exposure) && !state.accepted.contains(&exposure.layers);
+    let new = |exposure: &Exposure| !already.contains(exposure) && !state.accepted.contains(exposure.what);
     policy.exposures().into_iter().filter(new).collect()
 }
 
@@ -137,7 +143,7 @@ pub(super) fn warmed(state: &mut State, ticket: Ticket, result: Result<(), Strin
     };
 }
 
-/// The cell that waited is gone: another one is made, unless it never lived long.
+/// The cell that waited is gone, by somebody else's hand: it is said, and another one is made when it is asked for.
 pub(super) fn warm_lost(state: &mut State, ticket: Ticket, reason: String) -> Vec<Effect> {
     if !matches!(state.warm, WarmCell::Ready(waiting, _) if waiting == ticket) {
         return Vec::new();

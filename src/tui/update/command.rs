@@ -3,6 +3,7 @@
 use ratatui::layout::Direction;
 
 use super::{bench, complain, notice, overlay, run, specimen};
+use crate::text::visible_lines;
 use crate::tui::action::{Effect, Listing};
 use crate::tui::command::Command;
 use crate::tui::layout::Pane;
@@ -10,6 +11,9 @@ use crate::tui::overlay::compare::Compare;
 use crate::tui::overlay::prompt::{Asking, Prompt};
 use crate::tui::overlay::{Overlay, scroll};
 use crate::tui::state::State;
+
+/// What is copied to the terminal's clipboard at most, in bytes.
+const MOST_COPIED: usize = 64 * 1024;
 
 /// By how many per cent a key moves a divider.
 const STEP: i16 = 4;
@@ -21,6 +25,9 @@ pub(super) fn command(state: &mut State, command: Command) -> Vec<Effect> {
         Command::Suspend => vec![Effect::Suspend],
         Command::Redraw => vec![Effect::Redraw],
         Command::Back => back(state),
+        // Whatever is open: what runs can always be stopped.
+        Command::Stop => run::stop(state),
+        Command::Hold => run::hold(state),
         _ if state.overlay.is_some() => in_overlay(state, command),
         _ if state.layers.is_editing() => in_setting(state, command),
         _ => on_the_bench(state, command),
@@ -30,17 +37,15 @@ pub(super) fn command(state: &mut State, command: Command) -> Vec<Effect> {
 fn on_the_bench(state: &mut State, command: Command) -> Vec<Effect> {
     match command {
         Command::Run => return run::run(state),
-        Command::Stop => return run::stop(state),
-        Command::Hold => return run::hold(state),
         Command::OlderRun => run::flip(state, false),
         Command::NewerRun => run::flip(state, true),
         Command::ResetPolicy => return bench::reset(state),
         Command::Native => return native(state),
         Command::Reconnect => return bench::reconnect(state),
-        Command::Policy => return vec![Effect::List(Listing::Policies)],
-        Command::Profile => return vec![Effect::List(Listing::Profiles)],
-        Command::Theme => return vec![Effect::List(Listing::Themes)],
-        Command::Engine => return vec![Effect::List(Listing::Engines)],
+        Command::Policy => return list(state, Listing::Policies),
+        Command::Profile => return list(state, Listing::Profiles),
+        Command::Theme => return list(state, Listing::Themes),
+        Command::Engine => return list(state, Listing::Engines),
         Command::NewSpecimen => return specimen::open(state, None),
         Command::Open => specimen::ask_open(state),
         Command::SaveSpecimen => ask(state, Asking::SaveSpecimen, &overlay::suggested_path(state)),
@@ -92,7 +97,7 @@ fn in_pane(state: &mut State, command: Command) -> Vec<Effect> {
             Vec::new()
         }
         (Pane::Denials, Command::Accept) => {
-            state.overlay = Some(Overlay::Detail { scroll: 0 });
+            detail(state);
             Vec::new()
         }
         (Pane::Denials, Command::Filter) => {
@@ -117,6 +122,19 @@ fn in_pane(state: &mut State, command: Command) -> Vec<Effect> {
     }
 }
 
+/// Shows everything known of the selected row; where none is, of the newest.
+fn detail(state: &mut State) {
+    let inner = state.areas().inner(Pane::Denials);
+    if state.moment().is_none() {
+        state.denials.command(Command::Up, state.runs.shown(), inner);
+    }
+    if state.moment().is_some() {
+        state.overlay = Some(Overlay::Detail { scroll: 0 });
+    } else {
+        notice(state, "there is no denial to tell of".to_owned());
+    }
+}
+
 /// Says of what was copied where it went.
 fn told(state: &mut State, command: Command, effects: Vec<Effect>) -> Vec<Effect> {
     if command == Command::Copy && !effects.is_empty() {
@@ -126,8 +144,15 @@ fn told(state: &mut State, command: Command, effects: Vec<Effect>) -> Vec<Effect
 }
 
 fn copy_specimen(state: &mut State) -> Vec<Effect> {
-    let text = state.editor.lines().join("\n");
-    told(state, Command::Copy, vec![Effect::Copy(text)])
+    let bytes = state.editor.bytes();
+    if bytes.len() > MOST_COPIED {
+        complain(state, format!("it is too long to copy: {} bytes, and terminals take {MOST_COPIED}", bytes.len()));
+        return Vec::new();
+    }
+    let text = visible_lines(&bytes);
+    let hidden = if text.as_bytes() == bytes { "" } else { ", with what it hides as visible marks" };
+    notice(state, format!("sent to the terminal's clipboard{hidden}"));
+    vec![Effect::Copy(text)]
 }
 
 fn edit(state: &mut State) {
@@ -238,7 +263,15 @@ fn paste_specimen(state: &mut State, text: &str) -> Vec<Effect> {
     specimen::changing(state, |editor| editor.paste(text))
 }
 
+/// Has names read to choose from. Keys type no longer into the specimen: they are for what opens.
+fn list(state: &mut State, listing: Listing) -> Vec<Effect> {
+    state.editing = false;
+    vec![Effect::List(listing)]
+}
+
+/// Asks for a line. Keys type no longer into the specimen.
 fn ask(state: &mut State, asking: Asking, text: &str) {
+    state.editing = false;
     if asking == Asking::SaveOutput && state.runs.shown().is_none() {
         complain(state, "nothing has run yet".to_owned());
         return;

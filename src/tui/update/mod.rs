@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::action::{Action, Effect};
 use super::layout::Pane;
-use super::overlay::Overlay;
+use super::overlay::{self as overlays, Overlay};
 use super::session::Session;
 use super::state::{Notice, State};
 
@@ -25,6 +25,10 @@ const NOTICE_TIME: Duration = Duration::from_secs(6);
 /// Applies what happened; `state.now` is the moment it did.
 pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
     let effects = apply(state, action);
+    if matches!(state.overlay, Some(Overlay::Detail { .. })) && overlays::view(state).is_none() {
+        // What it told of is no longer selected. An overlay that is not seen would swallow every key.
+        state.overlay = None;
+    }
     let size = state.areas().inner(Pane::Specimen).as_size();
     state.editor.fit(size);
     effects

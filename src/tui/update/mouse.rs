@@ -51,6 +51,8 @@ fn press(state: &mut State, at: Position) -> Vec<Effect> {
     }
     let Some(pane) = areas.pane_at(at) else { return Vec::new() };
     if pane != state.focus {
+        // A setting that is left half typed is not taken.
+        state.layers.typed();
         focus(state, pane);
     }
     let inner = inside(areas.pane(pane).unwrap_or_default());

@@ -44,6 +44,10 @@ pub(super) fn languages(state: &mut State) {
 
 /// Names that can be chosen from were read: opens the list.
 pub(super) fn listed(state: &mut State, listing: Listing, items: Vec<Item>) {
+    if state.overlay.is_some() || state.editing {
+        // The keys that are typed now are meant for something else.
+        return;
+    }
     let (picking, current) = match listing {
         Listing::Policies => (Picking::Policy, state.bench.base.name.clone()),
         Listing::Profiles => (Picking::Profile, state.bench.policy.setting(Layer::Seccomp)),
@@ -109,8 +113,9 @@ fn pick(state: &mut State, picking: Picking, value: &str) -> Vec<Effect> {
             effects
         }
         Picking::Language => {
+            let before = state.language().map(str::to_owned);
             state.editor.set_language(Some(value.to_owned()));
-            specimen::analyse(state)
+            specimen::analysed_as(state, before.as_deref())
         }
     }
 }
@@ -180,7 +185,7 @@ fn expanded(text: &str, state: &State) -> PathBuf {
 
 fn save(state: &mut State, what: Asking, path: PathBuf, bytes: Vec<u8>) -> Vec<Effect> {
     let own = what == Asking::SaveSpecimen && state.editor.path() == Some(&path);
-    state.saving = Some((path.clone(), what));
+    state.saving.insert(path.clone(), (what, bytes.clone()));
     vec![Effect::Save { path, bytes, replace: own }]
 }
 
@@ -199,6 +204,15 @@ fn save_policy(state: &mut State, mut prompt: Prompt, name: &str) -> Vec<Effect>
 
 /// A file is there already: asks whether to replace it.
 pub(super) fn exists(state: &mut State, path: PathBuf, bytes: Vec<u8>) {
+    if state.overlay.is_some() || state.editing {
+        // The keys that are typed now are meant for something else.
+        state.saving.remove(&path);
+        complain(
+            state,
+            format!("not saved: {} exists already; save it again", visible(path.as_os_str().as_encoded_bytes())),
+        );
+        return;
+    }
     state.overlay = Some(Overlay::Confirm(Confirm::Replace { path, bytes }));
 }
 
@@ -206,14 +220,14 @@ pub(super) fn exists(state: &mut State, path: PathBuf, bytes: Vec<u8>) {
 pub(super) fn answered(state: &mut State, yes: bool) -> Vec<Effect> {
     let Some(Overlay::Confirm(confirm)) = state.overlay.take() else { return Vec::new() };
     if !yes {
-        if matches!(confirm, Confirm::Replace { .. }) {
-            state.saving = None;
+        if let Confirm::Replace { path, .. } = confirm {
+            state.saving.remove(&path);
         }
         return Vec::new();
     }
     match confirm {
         Confirm::Expose { policy, base, exposures, run } => {
-            state.accepted.extend(exposures.into_iter().map(|exposure| exposure.layers));
+            state.accepted.extend(exposures.iter().map(|exposure| exposure.what));
             if run { run::begin(state) } else { bench::take(state, *policy, base) }
         }
         Confirm::Replace { path, bytes } => vec![Effect::Save { path, bytes, replace: true }],

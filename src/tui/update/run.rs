@@ -2,8 +2,8 @@
 
 use super::bench;
 use super::{complain, notice};
+use crate::run::words::one_line;
 use crate::run::{EventKind, Outcome, RunEvent};
-use crate::text::visible_str;
 use crate::tui::action::Effect;
 use crate::tui::overlay::Overlay;
 use crate::tui::overlay::confirm::Confirm;
@@ -53,6 +53,8 @@ pub(super) fn begin(state: &mut State) -> Vec<Effect> {
             return Vec::new();
         }
     };
+    let EngineState::Up(engine) = &state.engine else { return Vec::new() };
+    let engine = engine.endpoint.clone();
     state.runs.count += 1;
     let id = RunId(state.runs.count);
     let record = RunRecord {
@@ -61,6 +63,9 @@ pub(super) fn begin(state: &mut State) -> Vec<Effect> {
         revision: state.editor.revision(),
         policy: state.bench.policy.clone(),
         changed: state.bench.is_changed(),
+        native: state.bench.native,
+        engine,
+        image: state.bench.image.clone(),
         pressed: state.now,
         warm: matches!(state.warm, WarmCell::Ready(..)),
         first_output: None,
@@ -81,11 +86,13 @@ pub(super) fn begin(state: &mut State) -> Vec<Effect> {
 
 /// Keeps the history within its bounds.
 fn trim(state: &mut State) {
-    let kept = &mut state.runs.kept;
-    let weight = |kept: &std::collections::VecDeque<RunRecord>| kept.iter().map(|run| run.log.weight()).sum::<usize>();
-    while kept.len() > 1 && (kept.len() > MOST_RUNS || weight(kept) > MOST_WEIGHT) {
-        kept.pop_front();
-        state.runs.shown = state.runs.shown.saturating_sub(1);
+    let weight = |state: &State| state.runs.kept.iter().map(|run| run.log.weight()).sum::<usize>();
+    while state.runs.kept.len() > 1 && (state.runs.kept.len() > MOST_RUNS || weight(state) > MOST_WEIGHT) {
+        state.runs.kept.pop_front();
+        match state.runs.shown.checked_sub(1) {
+            Some(shown) => state.runs.shown = shown,
+            None => show(state, 0),
+        }
     }
 }
 
@@ -160,7 +167,7 @@ pub(super) fn event(state: &mut State, id: RunId, event: &RunEvent) -> Vec<Effec
         _ => {}
     }
     run.log.apply(event);
-    if let Some(shown) = state.runs.shown() {
+    if let (EventKind::Denial(_), Some(shown)) = (&event.kind, state.runs.shown()) {
         state.denials.notice(shown);
     }
     match &event.kind {
@@ -175,7 +182,7 @@ fn ended(state: &mut State, id: RunId, outcome: &Outcome) -> Vec<Effect> {
     }
     trim(state);
     if let Outcome::NotStarted(reason) | Outcome::CellLost(reason) = outcome {
-        complain(state, visible_str(reason));
+        complain(state, one_line(reason));
     }
     let mut effects = bench::changed(state);
     if std::mem::take(&mut state.rerun) {

@@ -30,6 +30,11 @@ pub(super) fn changing(state: &mut State, change: impl FnOnce(&mut Editor)) -> V
 /// The text is another one.
 pub(super) fn analyse(state: &mut State) -> Vec<Effect> {
     let before = state.language().map(str::to_owned);
+    analysed_as(state, before.as_deref())
+}
+
+/// The text, or what it is taken for, is another one; it was in this language before.
+pub(super) fn analysed_as(state: &mut State, before: Option<&str>) -> Vec<Effect> {
     let recognised = state.recognise();
     state.editor.set_recognised(recognised);
     let mut effects = vec![Effect::Analyse {
@@ -38,7 +43,7 @@ pub(super) fn analyse(state: &mut State) -> Vec<Effect> {
         language: state.language().map(str::to_owned),
     }];
     // A cell under native enforcement is made for the command that runs the specimen.
-    if state.bench.native && before.as_deref() != state.language() {
+    if state.bench.native && before != state.language() {
         effects.extend(bench::changed(state));
     }
     effects
@@ -62,6 +67,7 @@ pub(super) fn open(state: &mut State, path: Option<PathBuf>) -> Vec<Effect> {
 /// Opens a path, or begins an empty specimen.
 pub(super) fn open_anyway(state: &mut State, path: Option<PathBuf>) -> Vec<Effect> {
     if let Some(path) = path {
+        state.opening = state.editor.revision();
         vec![Effect::Open(path)]
     } else {
         state.editor = Editor::empty().replacing(&state.editor);
@@ -74,6 +80,12 @@ pub(super) fn open_anyway(state: &mut State, path: Option<PathBuf>) -> Vec<Effec
 /// A file was read.
 pub(super) fn opened(state: &mut State, path: PathBuf, result: Result<Vec<u8>, String>) -> Vec<Effect> {
     match result {
+        // What was typed while the file was read is not lost unasked.
+        Ok(_) if state.editor.revision() != state.opening && state.editor.is_changed() => {
+            state.editing = false;
+            state.overlay = Some(Overlay::Confirm(Confirm::Abandon(Some(path))));
+            Vec::new()
+        }
         Ok(bytes) => {
             remember(&mut state.recent, path.clone());
             state.editor = Editor::load(path, bytes).replacing(&state.editor);
@@ -91,13 +103,13 @@ pub(super) fn opened(state: &mut State, path: PathBuf, result: Result<Vec<u8>, S
 
 /// A file was written, or is there already and was not to be replaced.
 pub(super) fn saved(state: &mut State, path: PathBuf, result: Result<(), String>) -> Vec<Effect> {
+    let saving = state.saving.remove(&path);
     match result {
         Ok(()) => {
             notice(state, format!("saved {}", visible(path.as_os_str().as_encoded_bytes())));
-            if state.saving.take_if(|(wanted, _)| *wanted == path).is_some_and(|(_, what)| what == Asking::SaveSpecimen)
-            {
+            if let Some((Asking::SaveSpecimen, bytes)) = saving {
                 remember(&mut state.recent, path.clone());
-                state.editor.saved(path);
+                state.editor.saved(path, bytes);
                 return analyse(state);
             }
         }

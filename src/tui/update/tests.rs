@@ -705,3 +705,141 @@ fn what_the_terminal_is_asked_for_comes_back_as_effects() {
     act(&mut state, Action::Resize(Size::new(33, 7)));
     assert_eq!(state.size, Size::new(33, 7));
 }
+
+#[test]
+fn accepting_the_bridge_is_not_accepting_the_hosts_own_network() {
+    let mut state = fixture::ready(STANDARD);
+    state.focus = Pane::Layers;
+    state.layers.select(Layer::Network);
+    press(&mut state, Command::Accept);
+    press(&mut state, Command::LineStart);
+    press(&mut state, Command::DeleteLineEnd);
+    typed(&mut state, "bridge");
+    press(&mut state, Command::Accept);
+    assert!(matches!(state.overlay, Some(Overlay::Confirm(Confirm::Expose { .. }))));
+    typed(&mut state, "y");
+    assert_eq!(state.bench.policy.setting(Layer::Network), "bridge");
+    press(&mut state, Command::Toggle);
+    assert!(
+        matches!(state.overlay, Some(Overlay::Confirm(Confirm::Expose { .. }))),
+        "the host's network is another thing"
+    );
+    assert!(state.bench.policy.is_on(Layer::Network));
+}
+
+#[test]
+fn no_question_opens_under_keys_that_are_typed_for_something_else() {
+    let mut state = fixture::ready(STANDARD);
+    press(&mut state, Command::Edit);
+    act(&mut state, Action::PolicyLoaded(Ok(Box::new(Policy::shipped("bare").unwrap()))));
+    act(&mut state, Action::Exists("/work/x.py".into(), Vec::new()));
+    act(&mut state, Action::Listed(Listing::Policies, vec![item("bare")]));
+    assert!(state.overlay.is_none());
+    typed(&mut state, "y");
+    assert_eq!(state.bench.policy.name, "hardened");
+    assert!(state.editor.bytes().starts_with(b"y"));
+}
+
+#[test]
+fn what_runs_can_be_stopped_and_held_whatever_is_open() {
+    for open in [Command::Help, Command::Palette, Command::Open, Command::ShowCommand] {
+        let mut state = fixture::running(STANDARD);
+        press(&mut state, open);
+        assert!(matches!(press(&mut state, Command::Hold)[..], [Effect::Hold(_, true)]), "{open}");
+        assert!(matches!(press(&mut state, Command::Stop)[..], [Effect::Stop(_)]), "{open}");
+    }
+}
+
+#[test]
+fn the_detail_opens_on_the_newest_and_never_stands_unseen() {
+    let mut state = fixture::running(STANDARD);
+    state.focus = Pane::Denials;
+    press(&mut state, Command::Accept);
+    assert!(matches!(state.overlay, Some(Overlay::Detail { .. })));
+    fixture::end(&mut state, Outcome::Exited(0));
+    press(&mut state, Command::Back);
+    let mut state = fixture::ready(STANDARD);
+    state.focus = Pane::Denials;
+    press(&mut state, Command::Accept);
+    assert!(state.overlay.is_none());
+    assert!(notice(&state).contains("no denial"));
+    // A new run takes the place of the one that the detail told of.
+    let mut state = fixture::ended(STANDARD);
+    state.focus = Pane::Denials;
+    press(&mut state, Command::Accept);
+    fixture::warm(&mut state);
+    super::run::begin(&mut state);
+    act(&mut state, Action::Tick);
+    assert!(state.overlay.is_none());
+}
+
+#[test]
+fn a_copied_specimen_cannot_act_on_where_it_is_pasted_and_a_long_one_is_refused() {
+    let mut state = fixture::ready(STANDARD);
+    act(&mut state, Action::Opened("/work/evil.sh".into(), Ok(b"echo \x1b[201~\nrm\r\n".to_vec())));
+    let effects = press(&mut state, Command::Copy);
+    assert!(matches!(&effects[..], [Effect::Copy(text)] if !text.contains('\x1b') && text.contains("\\x1b[201~")));
+    assert!(notice(&state).contains("visible marks"));
+    act(&mut state, Action::Opened("/work/long.sh".into(), Ok(vec![b'x'; 100_000])));
+    assert!(press(&mut state, Command::Copy).is_empty());
+    assert!(notice(&state).contains("too long"));
+}
+
+#[test]
+fn what_is_typed_while_a_file_is_read_or_written_is_not_lost() {
+    let mut state = fixture::empty(STANDARD);
+    press(&mut state, Command::Open);
+    typed(&mut state, "slow.py");
+    press(&mut state, Command::Accept);
+    act(&mut state, Action::Paste("precious".to_owned()));
+    act(&mut state, Action::Opened("/slow.py".into(), Ok(b"other".to_vec())));
+    assert!(matches!(state.overlay, Some(Overlay::Confirm(Confirm::Abandon(Some(_))))));
+    typed(&mut state, "n");
+    assert_eq!(state.editor.bytes(), b"precious");
+
+    let mut state = fixture::ready(STANDARD);
+    press(&mut state, Command::SaveSpecimen);
+    let effects = press(&mut state, Command::Accept);
+    let Some(Effect::Save { path, .. }) = effects.first().cloned() else { panic!("{effects:?}") };
+    press(&mut state, Command::Edit);
+    typed(&mut state, "#");
+    act(&mut state, Action::Saved(path, Ok(())));
+    assert!(state.editor.is_changed(), "the # is in no file");
+}
+
+#[test]
+fn what_was_read_back_says_nothing_of_another_engine_or_of_native_enforcement() {
+    use crate::tui::view::View;
+    let shown = |state: &State| {
+        let mut terminal = ratatui::Terminal::new(ratatui::backend::TestBackend::new(120, 36)).unwrap();
+        let view = View::of(state);
+        terminal.draw(|frame| crate::tui::view::render(frame, &view, &state.theme)).unwrap();
+        terminal.backend().to_string()
+    };
+    let mut state = fixture::ended(STANDARD);
+    assert!(shown(&state).contains("✓ in force"));
+    press(&mut state, Command::Native);
+    assert!(!shown(&state).contains("✓ in force"));
+    press(&mut state, Command::Native);
+    assert!(shown(&state).contains("✓ in force"));
+    act(&mut state, Action::Connected(Err("gone".to_owned())));
+    assert!(!shown(&state).contains("✓ in force"));
+}
+
+#[test]
+fn warnings_are_told_before_and_after_a_run() {
+    let mut state = fixture::ready(fixture::WIDE);
+    state.bench.planned.as_mut().unwrap().warnings.push("seccomp: root acts unseen".to_owned());
+    let shown = |state: &State| {
+        let mut terminal = ratatui::Terminal::new(ratatui::backend::TestBackend::new(200, 60)).unwrap();
+        let view = crate::tui::view::View::of(state);
+        terminal.draw(|frame| crate::tui::view::render(frame, &view, &state.theme)).unwrap();
+        terminal.backend().to_string()
+    };
+    assert!(shown(&state).contains("warning: seccomp: root acts unseen"));
+    fixture::begin(&mut state);
+    let warnings = vec!["cell hotcell-1 could not be removed".to_owned()];
+    let (outcome, duration) = (Outcome::Exited(0), Duration::from_millis(5));
+    tell(&mut state, 5, EventKind::Exit { outcome, duration, unseen: None, warnings });
+    assert!(shown(&state).contains("warning: cell hotcell-1 could not be removed"));
+}

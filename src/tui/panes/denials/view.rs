@@ -8,14 +8,14 @@ use ratatui::text::{Line, Span};
 use super::rows::{self, Filter, Row, Sort};
 use super::{DenialsPane, Place, Window};
 use crate::policy::Layer;
-use crate::run::Outcome;
 use crate::run::words::{counted, grouped, moment, one_line, short_count};
+use crate::run::{Observation, Outcome};
 use crate::text::visible_str;
 use crate::tui::cells::{clip, fit, split_at_cells, width, wrap};
 use crate::tui::command::Command;
 use crate::tui::layout::Pane;
 use crate::tui::panes::frame::{self, Title};
-use crate::tui::state::{Phase, RunRecord, State};
+use crate::tui::state::{Phase, Planned, RunRecord, State};
 use crate::tui::theme::{Role, Theme};
 
 /// Cells of a time and of a layer's name.
@@ -59,7 +59,31 @@ struct RowView {
 /// Makes the view of a pane with that inner area.
 pub fn view(state: &State, inner: Rect) -> View {
     let run_key = state.keymap.shown(Command::Run);
-    View::new(&state.denials, state.runs.shown(), state.focus == Pane::Denials, &run_key, inner)
+    let mut view = View::new(&state.denials, state.runs.shown(), state.focus == Pane::Denials, &run_key, inner);
+    if state.runs.shown().is_none()
+        && let Some(planned) = &state.bench.planned
+    {
+        view.head.extend(paragraphs(&foreseen(planned), inner));
+        view.head.truncate(usize::from(inner.height));
+    }
+    view
+}
+
+/// What the reviewer should know before anything runs.
+fn foreseen(planned: &Planned) -> Vec<String> {
+    let unseen = match &planned.denials {
+        Observation::Live => None,
+        Observation::NotObservable(reason) => Some(format!("denials will not be observable: {}", one_line(reason))),
+    };
+    unseen.into_iter().chain(planned.warnings.iter().map(|text| warning(text))).collect()
+}
+
+fn warning(text: &str) -> String {
+    format!("warning: {}", one_line(text))
+}
+
+fn paragraphs(texts: &[String], inner: Rect) -> Vec<(String, Role)> {
+    texts.iter().flat_map(|text| paragraph(text, Role::Caution, inner)).collect()
 }
 
 impl View {
@@ -216,7 +240,10 @@ pub(super) fn head(run: &RunRecord, listed: usize, filter: &Filter, inner: Rect)
         Some(reason) => paragraph(&reason, Role::Caution, inner),
         None => none(run).map_or_else(Vec::new, |text| paragraph(text, Role::Muted, inner)),
     };
-    let all = rows::count(&run.log.summary);
+    let summary = &run.log.summary;
+    let warnings = summary.cell.iter().flat_map(|cell| &cell.warnings).chain(&summary.warnings);
+    lines.extend(paragraphs(&warnings.map(|text| warning(text)).collect::<Vec<_>>(), inner));
+    let all = rows::count(summary);
     if listed == 0 && all > 0 && !filter.is_open() {
         lines.extend(paragraph(&format!("{} hidden by the filter", grouped(all)), Role::Muted, inner));
     }
