@@ -39,7 +39,7 @@ alive() {
 launch() {
   local name=$1 pid
   shift
-  setsid "$@" >"$run/$name.log" 2>&1 </dev/null &
+  (cd "$run" && exec setsid "$@") >"$run/$name.log" 2>&1 </dev/null &
   pid=$!
   echo "$pid $(start_time "$pid")" >"$run/$name.pid"
 }

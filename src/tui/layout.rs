@@ -89,7 +89,7 @@ pub struct Splits {
 
 impl Default for Splits {
     fn default() -> Self {
-        Self { left: 58, first: 38, second: 34, specimen: 42, denials: 45, layers: 70 }
+        Self { left: 58, first: 36, second: 38, specimen: 42, denials: 45, layers: 70 }
     }
 }
 

@@ -78,7 +78,7 @@ pub fn render(frame: &mut Frame<'_>, view: &View, theme: &Theme) {
     if frame.area() != view.areas.screen {
         return;
     }
-    frame.render_widget(Block::new().style(theme.style(Role::Text)), view.areas.screen);
+    frame.render_widget(Block::new().style(theme.ground()), view.areas.screen);
     if view.areas.arrangement == Arrangement::TooSmall {
         too_small(frame, theme);
         return;

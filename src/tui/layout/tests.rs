@@ -67,9 +67,9 @@ fn a_wide_screen_has_three_columns() {
     let (specimen, denials, output) =
         (pane(&areas, Pane::Specimen), pane(&areas, Pane::Denials), pane(&areas, Pane::Output));
     let (layers, resources) = (pane(&areas, Pane::Layers), pane(&areas, Pane::Resources));
-    assert_eq!(specimen, Rect::new(0, 2, 76, 57));
-    assert_eq!((denials.x, denials.width, output.x, output.y), (76, 68, 76, denials.bottom()));
-    assert_eq!((layers.x, layers.right(), resources.y), (144, 200, layers.bottom()));
+    assert_eq!(specimen, Rect::new(0, 2, 72, 57));
+    assert_eq!((denials.x, denials.width, output.x, output.y), (72, 76, 72, denials.bottom()));
+    assert_eq!((layers.x, layers.right(), resources.y), (148, 200, layers.bottom()));
     assert_eq!((areas.header, areas.footer), (Rect::new(0, 0, 200, 2), Rect::new(0, 59, 200, 1)));
     assert_eq!(areas.tabs, None);
 }

@@ -15,7 +15,8 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, title: &str, bottom: &str, theme:
     let style = theme.style(Role::Overlay);
     blank_cut_characters(frame, area);
     frame.render_widget(Clear, area);
-    let mut block = Block::bordered().border_type(BorderType::Double).style(style);
+    let mut block =
+        Block::bordered().border_type(BorderType::Double).style(style).border_style(theme.style(Role::BorderFocused));
     if !title.is_empty() {
         block = block.title_top(Line::raw(format!(" {title} ")));
     }

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Text};
 
 use super::boxed;
 use crate::policy::{Exposure, Policy};
-use crate::text::visible;
+use crate::text::{visible, visible_str};
 use crate::tui::cells::wrap;
 use crate::tui::theme::{Role, Theme};
 
@@ -48,27 +48,27 @@ pub struct View {
     title: &'static str,
     role: Role,
     lines: Vec<String>,
-    question: &'static str,
+    question: String,
 }
 
 /// Makes the view.
 pub fn view(confirm: &Confirm) -> View {
     let cells = usize::from(WIDTH) - 8;
     let (title, role, texts, question) = match confirm {
-        Confirm::Expose { exposures, run, .. } => (
+        Confirm::Expose { policy, base, exposures, run } => (
             "This exposes the host",
             Role::Bad,
             exposures.iter().map(|exposure| format!("{}: {}", names(exposure), exposure.what)).collect(),
-            if *run { "Run it so?" } else { "Switch it so?" },
+            exposing_question(policy, base.is_some(), *run, exposures),
         ),
         Confirm::Replace { path, .. } => (
             "Replace the file",
             Role::Caution,
             vec![format!("{} exists already.", visible(path.as_os_str().as_encoded_bytes()))],
-            "Replace it?",
+            "Replace it?".to_owned(),
         ),
-        Confirm::Quit => ("Leave", Role::Caution, vec![UNSAVED.to_owned()], "Leave without saving them?"),
-        Confirm::Abandon(_) => ("Open", Role::Caution, vec![UNSAVED.to_owned()], "Give them up?"),
+        Confirm::Quit => ("Leave", Role::Caution, vec![UNSAVED.to_owned()], "Leave without saving them?".to_owned()),
+        Confirm::Abandon(_) => ("Open", Role::Caution, vec![UNSAVED.to_owned()], "Give them up?".to_owned()),
     };
     let mut lines = Vec::new();
     for text in &texts {
@@ -77,6 +77,17 @@ pub fn view(confirm: &Confirm) -> View {
         }
     }
     View { title, role, lines, question }
+}
+
+/// What a yes would do, by name.
+fn exposing_question(policy: &Policy, other: bool, run: bool, exposures: &[Exposure]) -> String {
+    let layer = exposures.iter().flat_map(|exposure| &exposure.layers).find(|layer| !policy.is_on(**layer));
+    match layer {
+        _ if run => format!("Run the specimen under {} all the same?", visible_str(&policy.name)),
+        _ if other => format!("Take the policy {}?", visible_str(&policy.name)),
+        Some(layer) => format!("Switch {layer} off?"),
+        None => "Set it so?".to_owned(),
+    }
 }
 
 const UNSAVED: &str = "The specimen has changes that are in no file.";
@@ -88,7 +99,7 @@ fn names(exposure: &Exposure) -> String {
 /// Draws it.
 pub fn render(frame: &mut Frame<'_>, screen: Rect, view: &View, theme: &Theme) {
     let height = u16::try_from(view.lines.len()).unwrap_or(u16::MAX).saturating_add(6);
-    let inner = boxed(frame, screen, (WIDTH, height), view.title, "y yes · n no · Esc", theme);
+    let inner = boxed(frame, screen, (WIDTH, height), view.title, "y yes · n or Esc no", theme);
     let room = usize::from(inner.height.saturating_sub(4)).max(1);
     let mut lines = vec![Line::default()];
     lines.extend(view.lines.iter().take(room).map(|line| Line::styled(format!("  {line}"), theme.style(view.role))));
@@ -97,6 +108,6 @@ pub fn render(frame: &mut Frame<'_>, screen: Rect, view: &View, theme: &Theme) {
     } else {
         lines.push(Line::default());
     }
-    lines.push(Line::styled(format!("  {}  y / n", view.question), theme.style(Role::Accent)));
+    lines.push(Line::styled(format!("  {}", view.question), theme.style(Role::Accent)));
     frame.render_widget(Text::from(lines), inner);
 }

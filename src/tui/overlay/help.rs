@@ -12,11 +12,12 @@ use crate::tui::state::State;
 use crate::tui::theme::{Role, Theme};
 
 /// Cells of the box.
-const WIDTH: u16 = 110;
+const WIDTH: u16 = 150;
 
 /// A line of the help.
 #[derive(Clone, Debug)]
 enum Row {
+    Gap,
     Heading(&'static str),
     Entry { keys: String, name: &'static str, help: &'static str },
     Legend { sign: &'static str, what: &'static str },
@@ -30,7 +31,7 @@ pub struct View {
 }
 
 /// The signs that are not explained where they stand.
-const LEGEND: [(&str, &str); 9] = [
+const LEGEND: [(&str, &str); 10] = [
     ("✓", "the layer is in force: read back from the kernel, or done by hotcell itself"),
     ("✗", "asked for and not in force"),
     ("?", "asked for; could not be read back"),
@@ -38,7 +39,8 @@ const LEGEND: [(&str, &str); 9] = [
     ("○", "will be asked for in the next run; nothing has been read back yet"),
     ("≠", "differs from the run on the screen: it applies to the next one"),
     ("*", "differs from the policy as it was loaded"),
-    ("▲ ●", "a specimen's line with a hidden character; with a denial"),
+    ("▲", "a specimen's line with a hidden character"),
+    ("◂ ┊", "the moment of the selected denial, in the output and in the graphs"),
     ("\\x1b <U+202E>", "a character of the specimen that is shown and not obeyed"),
 ];
 
@@ -46,13 +48,14 @@ const LEGEND: [(&str, &str); 9] = [
 pub fn view(state: &State, scroll: u16) -> View {
     let mut rows = Vec::new();
     for scope in Scope::ALL {
+        rows.extend((!rows.is_empty()).then_some(Row::Gap));
         rows.push(Row::Heading(scope.title()));
         for info in COMMANDS.iter().filter(|info| info.scopes.contains(&scope)) {
             let keys = state.keymap.all_shown(info.command).join(" ");
             rows.push(Row::Entry { keys, name: info.name, help: info.help });
         }
     }
-    rows.push(Row::Heading("Signs"));
+    rows.extend([Row::Gap, Row::Heading("Signs")]);
     rows.extend(LEGEND.iter().map(|(sign, what)| Row::Legend { sign, what }));
     View { rows, scroll }
 }
@@ -67,7 +70,8 @@ impl View {
 
 /// Draws it.
 pub fn render(frame: &mut Frame<'_>, screen: Rect, view: &View, theme: &Theme) {
-    let inner = boxed(frame, screen, (WIDTH, u16::MAX), "Help", "↑↓ scroll · Esc", theme);
+    let inner =
+        boxed(frame, screen, (WIDTH, u16::MAX), "Help", &super::foot(view.scroll, view.rows.len(), screen), theme);
     let room = usize::from(inner.height);
     let skip = usize::from(view.scroll).min(view.rows.len().saturating_sub(room));
     let lines: Vec<Line<'static>> =
@@ -77,6 +81,7 @@ pub fn render(frame: &mut Frame<'_>, screen: Rect, view: &View, theme: &Theme) {
 
 fn line(row: &Row, cells: usize, theme: &Theme) -> Line<'static> {
     match row {
+        Row::Gap => Line::default(),
         Row::Heading(title) => Line::styled(format!(" {title}"), theme.style(Role::Accent)),
         Row::Entry { keys, name, help } => {
             let mut spans = vec![

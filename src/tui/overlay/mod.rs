@@ -16,6 +16,7 @@ use self::compare::Compare;
 use self::confirm::Confirm;
 use self::picker::Picker;
 use self::prompt::Prompt;
+use super::layout::inside;
 use super::state::State;
 use super::theme::Theme;
 
@@ -115,6 +116,16 @@ pub fn render(frame: &mut Frame<'_>, screen: Rect, view: &View, theme: &Theme) {
         View::Compare(view) => compare::render(frame, screen, view, theme),
         View::Share(view) => share::render(frame, screen, view, theme),
     }
+}
+
+/// What of a list of lines is in sight on a screen, and how to see the rest and leave.
+fn foot(scroll: u16, lines: usize, screen: Rect) -> String {
+    let room = usize::from(inside(screen).height);
+    if lines <= room {
+        return "Esc".to_owned();
+    }
+    let first = usize::from(scroll).min(lines - room);
+    format!("lines {}–{} of {lines} · ↑↓ · Esc", first + 1, first + room)
 }
 
 /// Draws a box of that size in the middle of the screen, or as much of it as there is room for; gives what is inside.

@@ -10,6 +10,7 @@ use super::boxed;
 use crate::tui::cells::fit;
 use crate::tui::command::Command;
 use crate::tui::field::{self, Field, FieldView};
+use crate::tui::panes::frame;
 use crate::tui::theme::{Role, Theme};
 
 /// Rows of the list that are shown at a time.
@@ -118,13 +119,15 @@ impl Picker {
 
     fn find(&mut self) {
         let pattern = Pattern::parse(self.field.text(), CaseMatching::Smart, Normalization::Smart);
+        let words: Vec<String> = self.field.text().split_whitespace().map(str::to_lowercase).collect();
         let mut matcher = Matcher::new(Config::DEFAULT);
         let mut buffer = Vec::new();
         let mut score = |item: &Item| {
             let name = pattern.score(Utf32Str::new(&item.label, &mut buffer), &mut matcher);
-            // A match in the name counts for more than one in what it does.
-            let detail = pattern.score(Utf32Str::new(&item.detail, &mut buffer), &mut matcher);
-            name.map(|score| score.saturating_mul(4)).max(detail)
+            // Scattered letters find a name; what it does is found by whole parts of words alone, and counts for less.
+            let detail = item.detail.to_lowercase();
+            let told = words.iter().all(|word| detail.contains(word.as_str())).then_some(1);
+            name.map(|score| score.saturating_mul(4)).max(told)
         };
         let mut scored: Vec<(usize, u32)> =
             self.items.iter().enumerate().filter_map(|(at, item)| Some((at, score(item)?))).collect();
@@ -182,6 +185,10 @@ pub fn render(frame: &mut Frame<'_>, screen: Rect, view: &View, theme: &Theme) {
         lines[1] = Line::styled(format!("  … {} above", view.above + skip), theme.style(Role::Muted));
     }
     frame.render_widget(ratatui::text::Text::from(lines), inner);
+    if let Some(selected) = view.selected {
+        let y = inner.y + u16::try_from(2 + selected - skip).unwrap_or(u16::MAX);
+        frame::select(frame.buffer_mut(), Rect { y, height: 1, ..inner }.intersection(inner), theme);
+    }
 }
 
 /// The line that is typed into.
@@ -195,7 +202,6 @@ fn row(item: &Item, selected: bool, longest: usize, width: usize, theme: &Theme)
     let sign = if selected { " ▸ " } else { "   " };
     let note = crate::tui::cells::width(&item.note);
     let detail = width.saturating_sub(3 + longest + 2 + note + 2);
-    let style = if selected { theme.style(Role::Selection) } else { theme.style(Role::Overlay) };
     Line::from(vec![
         Span::raw(sign),
         Span::raw(fit(&item.label, longest)),
@@ -203,7 +209,6 @@ fn row(item: &Item, selected: bool, longest: usize, width: usize, theme: &Theme)
         Span::styled(item.note.clone(), theme.style(Role::Key)),
         Span::raw(" "),
     ])
-    .style(style)
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ pub fn view(state: &State, scroll: u16) -> View {
         }
     }
     let copy = state.keymap.shown(crate::tui::command::Command::Copy);
-    View { lines, scroll, foot: format!("{copy} copies the docker command · Esc") }
+    View { lines, scroll, foot: format!("{copy} copies the docker command") }
 }
 
 const MOUNT: &str = "the specimen itself: mount it read-only with -v FILE:/sandbox/FILE:ro";
@@ -95,7 +95,8 @@ impl View {
 /// Draws it.
 pub fn render(frame: &mut Frame<'_>, screen: Rect, view: &View, theme: &Theme) {
     let height = u16::try_from(view.lines.len()).unwrap_or(u16::MAX).saturating_add(2);
-    let inner = boxed(frame, screen, (WIDTH, height), "The same cell by command", &view.foot, theme);
+    let foot = format!("{} · {}", view.foot, super::foot(view.scroll, view.lines.len(), screen));
+    let inner = boxed(frame, screen, (WIDTH, height), "The same cell by command", &foot, theme);
     let room = usize::from(inner.height);
     let skip = usize::from(view.scroll).min(view.lines.len().saturating_sub(room));
     let line = |(role, text): &(Role, String)| Line::styled(format!(" {text}"), theme.style(*role));

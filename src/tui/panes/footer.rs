@@ -10,6 +10,9 @@ use crate::tui::layout::Pane;
 use crate::tui::state::{Phase, State, WarmCell};
 use crate::tui::theme::{Role, Theme};
 
+/// Hints at the end that are always shown: help, and how to leave.
+const ALWAYS: usize = 2;
+
 /// What is drawn.
 #[derive(Clone, Debug)]
 pub enum View {
@@ -52,7 +55,7 @@ fn name(state: &State, command: Command) -> &'static str {
 fn commands(state: &State) -> Vec<Command> {
     use Command as C;
     if state.editing {
-        return vec![C::Back, C::Undo, C::Redo, C::Indent, C::Palette, C::SaveSpecimen, C::Quit];
+        return vec![C::Back, C::Undo, C::Redo, C::Indent, C::SaveSpecimen, C::Palette, C::Quit];
     }
     if state.layers.is_editing() {
         return vec![C::Accept, C::Back];
@@ -96,16 +99,18 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, view: &View, theme: &Theme) {
     frame.render_widget(line.style(theme.style(Role::Footer)), area);
 }
 
-/// As many hints as there is room for, whole.
+/// As many hints as there is room for, whole; the last ones, how to learn more and how to leave, always.
 fn hints(keys: &[(String, &'static str)], cells: usize, theme: &Theme) -> Line<'static> {
+    let taken = |(key, name): &(String, &'static str)| width(key) + name.len() + 3;
+    let (first, last) = keys.split_at(keys.len().saturating_sub(ALWAYS));
+    let mut left = cells.saturating_sub(last.iter().map(taken).sum());
+    let fits = |hint: &&(String, &'static str)| {
+        let enough = taken(hint) <= left;
+        left = if enough { left - taken(hint) } else { 0 };
+        enough
+    };
     let mut spans = Vec::new();
-    let mut left = cells;
-    for (key, name) in keys {
-        let taken = width(key) + name.len() + 4;
-        if taken > left {
-            break;
-        }
-        left -= taken;
+    for (key, name) in first.iter().filter(fits).chain(last) {
         spans.push(Span::styled(format!(" {key} "), theme.style(Role::Key)));
         spans.push(Span::styled(format!("{name} "), theme.style(Role::Footer)));
     }

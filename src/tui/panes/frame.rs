@@ -1,7 +1,9 @@
 //! The border and title that every pane has.
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType};
 
@@ -19,13 +21,26 @@ pub struct Title {
     pub bottom: String,
 }
 
+/// Marks a row as the selected one: its colours stay where the theme gives the selection a ground of its own. Where it
+/// is reversed instead, they would make a patchwork, and go.
+pub fn select(buffer: &mut Buffer, row: Rect, theme: &Theme) {
+    let selection = theme.style(Role::Selection);
+    if selection.add_modifier.contains(Modifier::REVERSED) {
+        buffer.set_style(row, Style::reset().patch(theme.ground()));
+    }
+    buffer.set_style(row, selection);
+}
+
 /// Draws a pane's border and gives what is inside.
 pub fn draw(frame: &mut Frame<'_>, area: Rect, pane: Pane, focused: bool, title: &Title, theme: &Theme) -> Rect {
     let border = theme.style(if focused { Role::BorderFocused } else { Role::Border });
     let number = Pane::ALL.iter().position(|each| *each == pane).unwrap_or(0) + 1;
     let mut left = vec![
         Span::styled(format!(" {number} "), theme.style(Role::Key)),
-        Span::styled(format!("{} ", pane.title()), border),
+        Span::styled(
+            format!("{} ", pane.title()),
+            theme.style(if focused { Role::BorderFocused } else { Role::Muted }),
+        ),
     ];
     if !title.note.is_empty() {
         left.push(Span::styled(format!("{} ", title.note), theme.style(Role::Muted)));

@@ -12,6 +12,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
+use crate::run::words::time;
 use crate::run::{Enforcement, Mood, mood, verdict};
 use crate::text::visible_str;
 use crate::tui::cells::{clip, fit, width};
@@ -31,7 +32,8 @@ pub struct View {
     bench: Vec<(Role, String)>,
     badge: (Role, &'static str),
     says: (Role, String),
-    right: String,
+    /// What stands at the right, the longest first: the first that fits is shown.
+    right: Vec<String>,
     /// Of the deadline, how much has passed: 0 to 1.
     passed: Option<f64>,
 }
@@ -123,7 +125,7 @@ fn of_which(state: &State, run: &RunRecord) -> String {
     let other_bench = run.policy != state.bench.policy || run.native != state.bench.native;
     if other_bench || state.runs.kept.back().is_some_and(|last| last.id != run.id) {
         let star = if run.changed { "*" } else { "" };
-        text = format!("{text} {} under {}{star}:", run.specimen, visible_str(&run.policy.name));
+        text = format!("run {} of {} under {}{star}:", run.id.0, run.specimen, visible_str(&run.policy.name));
     } else if run.revision != state.editor.revision() {
         text.push_str(" (the specimen was edited since)");
     }
@@ -131,7 +133,7 @@ fn of_which(state: &State, run: &RunRecord) -> String {
 }
 
 fn number(run: &RunRecord) -> String {
-    format!("#{}", run.id.0)
+    format!("run {}:", run.id.0)
 }
 
 fn waiting(state: &State) -> ((Role, &'static str), (Role, String)) {
@@ -148,6 +150,10 @@ fn waiting(state: &State) -> ((Role, &'static str), (Role, String)) {
             ((Role::Muted, "IDLE"), (Role::Muted, format!("{run} runs the specimen")))
         }
         (_, WarmCell::Warming(..)) => ((Role::Caution, "WARMING"), (Role::Muted, "a cell is being made".to_owned())),
+        (_, WarmCell::Ready(..)) if state.editor.is_empty() => {
+            let open = state.keymap.shown(Command::Open);
+            ((Role::Good, "READY"), (Role::Muted, format!("a warm cell waits; paste code, or {open} opens a file")))
+        }
         (_, WarmCell::Ready(_, took)) => {
             let made = if *took < KEPT { String::new() } else { format!(", made in {}", millis(*took)) };
             let says = format!("a warm cell waits{made}; {run} runs the specimen in it");
@@ -158,19 +164,19 @@ fn waiting(state: &State) -> ((Role, &'static str), (Role, String)) {
 }
 
 /// What stands at the right of the second line, and the part of the deadline that has passed.
-fn clock(state: &State) -> (String, Option<f64>) {
-    let Some(run) = state.runs.shown() else { return (String::new(), None) };
+fn clock(state: &State) -> (Vec<String>, Option<f64>) {
+    let Some(run) = state.runs.shown() else { return (Vec::new(), None) };
     if run.phase == Phase::Ended {
         let ran = run.log.summary.outcome.as_ref().map_or(Duration::ZERO, |(_, ran)| *ran);
-        return (format!("ran {} · {}", seconds(ran), next(state)), None);
+        return (vec![format!("ran {} · {}", time(ran), next(state)), next(state)], None);
     }
     let elapsed = run.elapsed(state.now);
     match run.policy.timeout.get() {
         Some(deadline) => {
             let text = format!("{} of {}", seconds(elapsed), seconds(deadline.0));
-            (text, Some((elapsed.as_secs_f64() / deadline.0.as_secs_f64()).clamp(0.0, 1.0)))
+            (vec![text], Some((elapsed.as_secs_f64() / deadline.0.as_secs_f64()).clamp(0.0, 1.0)))
         }
-        None => (format!("{} · no deadline", seconds(elapsed)), None),
+        None => (vec![format!("{} · no deadline", seconds(elapsed))], None),
     }
 }
 
@@ -234,11 +240,11 @@ fn second_line(view: &View, cells: usize, theme: &Theme) -> Line<'static> {
 
 /// As much of what stands at the right as there is room for. The clock of a run that goes on always stands there.
 fn right(view: &View, room: usize) -> String {
+    let longest = view.right.first().cloned().unwrap_or_default();
     match view.passed {
-        Some(passed) if width(&view.right) + usize::from(BAR) + 3 <= room => format!("{} {}", view.right, bar(passed)),
-        Some(_) => view.right.clone(),
-        None if width(&view.right) <= room => view.right.clone(),
-        None => String::new(),
+        Some(passed) if width(&longest) + usize::from(BAR) + 3 <= room => format!("{longest} {}", bar(passed)),
+        Some(_) => longest,
+        None => view.right.iter().find(|text| width(text) <= room).cloned().unwrap_or_default(),
     }
 }
 

@@ -156,7 +156,7 @@ impl Standing {
             Self::InForce => (Role::Good, "✓ in force"),
             Self::NotInForce => (Role::Bad, "✗ NOT held"),
             Self::Unverified => (Role::Caution, "? unverified"),
-            Self::Unavailable => (Role::Muted, "– not here"),
+            Self::Unavailable => (Role::Caution, "– not here"),
         }
     }
 }
@@ -193,20 +193,29 @@ pub fn view(state: &State, inner: Rect) -> View {
         let cells = u16::try_from(cells + STATE).unwrap_or(u16::MAX);
         (editing.field.view(cells), editing.error.clone())
     });
-    let on = Layer::ALL.iter().filter(|layer| state.bench.policy.is_on(**layer)).count();
     View {
         focused: state.focus == Pane::Layers,
-        title: Title {
-            note: format!("{on} of {} on", Layer::ALL.len()),
-            right: told(state),
-            bottom: out_of_sight(first, rows),
-        },
+        title: Title { note: counts(state), right: told(state), bottom: out_of_sight(first, rows) },
         rows: Layer::ALL.iter().skip(first).take(rows).map(|layer| row(state, *layer)).collect(),
         selected: pane.selected,
         first,
         editing,
         detail: detail(state, pane.selected(), inner),
     }
+}
+
+/// How many layers are on, and how many of them are known to hold or not to be had.
+fn counts(state: &State) -> String {
+    let on: Vec<Standing> = Layer::ALL
+        .into_iter()
+        .filter(|layer| state.bench.policy.is_on(*layer))
+        .map(|layer| standing(state, layer))
+        .collect();
+    let count = |wanted| on.iter().filter(|standing| **standing == wanted).count();
+    let told =
+        [(Standing::InForce, "in force"), (Standing::NotInForce, "NOT held"), (Standing::Unavailable, "not here")];
+    let told = told.into_iter().filter(|(standing, _)| count(*standing) > 0);
+    told.fold(format!("{} on", on.len()), |text, (standing, words)| format!("{text} · {} {words}", count(standing)))
 }
 
 /// How many layers there are above and below those in sight.
@@ -280,8 +289,11 @@ fn detail(state: &State, layer: Layer, inner: Rect) -> Vec<(Role, String)> {
     let cells = usize::from(inner.width).saturating_sub(1);
     let mut lines = Vec::new();
     let mut add = |role, text: &str| lines.extend(wrap(text, cells).into_iter().map(|line| (role, line)));
-    if let Some(why) = why(state, layer) {
-        add(Role::Caution, &why);
+    let standing = standing(state, layer);
+    let why = why(state, layer);
+    // Why something is not as it was asked comes first; what was read of a layer that holds, last.
+    if let Some(why) = why.as_ref().filter(|_| standing != Standing::InForce) {
+        add(Role::Caution, why);
     }
     add(Role::Text, layer.stops());
     let (client, equivalent) = equivalent(state, layer);
@@ -292,6 +304,9 @@ fn detail(state: &State, layer: Layer, inner: Rect) -> Vec<(Role, String)> {
     }
     if let Some(note) = &equivalent.note {
         add(Role::Muted, &format!("{client}: {}", visible_str(note)));
+    }
+    if let Some(why) = why.filter(|_| standing == Standing::InForce) {
+        add(Role::Muted, &format!("read back: {why}"));
     }
     lines.truncate(usize::from(detail_rows(inner).saturating_sub(1)));
     lines
@@ -337,7 +352,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, view: &View, theme: &Theme) {
         let selected = view.first + at == view.selected;
         match &view.editing {
             Some((field, _)) if selected => lines.push(edited(row, field, theme)),
-            _ => lines.push(line(row, selected, view.focused, usize::from(inner.width), theme)),
+            _ => lines.push(line(row, selected, usize::from(inner.width), theme)),
         }
     }
     if detail_rows(inner) > 0 {
@@ -353,10 +368,21 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, view: &View, theme: &Theme) {
                         .map(|line| Line::styled(format!("✗ {line}"), theme.style(Role::Bad))),
                 );
             }
+            None if view.editing.is_some() => {
+                let row = view.rows.iter().find(|row| row.layer as usize == view.selected);
+                let example = row.map_or_else(String::new, |row| row.layer.default_setting());
+                lines.push(Line::styled(format!("such as {example}"), theme.style(Role::Accent)));
+                lines.push(Line::styled("Enter takes it, Esc leaves it as it was", theme.style(Role::Muted)));
+            }
             None => lines.extend(view.detail.iter().map(|(role, text)| Line::styled(text.clone(), theme.style(*role)))),
         }
     }
     frame.render_widget(Text::from(lines), inner);
+    let selected = view.selected.checked_sub(view.first).filter(|row| *row < view.rows.len());
+    if let (true, Some(row)) = (view.focused, selected) {
+        let y = inner.y + u16::try_from(row).unwrap_or(u16::MAX);
+        frame::select(frame.buffer_mut(), Rect { y, height: 1, ..inner }.intersection(inner), theme);
+    }
 }
 
 fn before_setting(row: &Row, selected: bool, theme: &Theme) -> Vec<Span<'static>> {
@@ -369,15 +395,14 @@ fn before_setting(row: &Row, selected: bool, theme: &Theme) -> Vec<Span<'static>
     ]
 }
 
-fn line(row: &Row, selected: bool, focused: bool, cells: usize, theme: &Theme) -> Line<'static> {
+fn line(row: &Row, selected: bool, cells: usize, theme: &Theme) -> Line<'static> {
     let (role, word) = row.standing.look();
     let setting = cells.saturating_sub(BEFORE_SETTING + STATE);
     let setting_role = if row.on { Role::Text } else { Role::Muted };
     let mut spans = before_setting(row, selected, theme);
     spans.push(Span::styled(fit(&clip(&row.setting, setting), setting), theme.style(setting_role)));
     spans.push(Span::styled(format!(" {}", fit(word, STATE)), theme.style(role)));
-    let line = Line::from(spans);
-    if selected && focused { line.style(theme.style(Role::Selection)) } else { line }
+    Line::from(spans)
 }
 
 fn edited(row: &Row, field: &FieldView, theme: &Theme) -> Line<'static> {

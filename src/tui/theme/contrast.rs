@@ -55,7 +55,7 @@ fn styles(theme: &Theme, normal: f64, faint: f64) -> Vec<(String, Style, f64, bo
 fn assert_legible(name: &str, normal: f64, faint: f64) {
     for depth in [Depth::Ansi256, Depth::True] {
         let theme = Theme::parse("test", &shipped(name), depth).unwrap();
-        let text = theme.style(Role::Text);
+        let text = theme.ground();
         for (what, style, least, on_text_alone) in styles(&theme, normal, faint) {
             for ground in GROUNDS.into_iter().filter(|ground| !on_text_alone || *ground == Role::Text) {
                 let ratio = ratio(shown(style, theme.style(ground), text));
@@ -96,7 +96,7 @@ fn what_marks_a_row_differs_from_what_does_not_in_every_theme_and_depth() {
     for name in Theme::shipped_names() {
         for depth in [Depth::None, Depth::Ansi16, Depth::Ansi256, Depth::True] {
             let theme = Theme::parse("test", &shipped(name), depth).unwrap();
-            let text = theme.style(Role::Text);
+            let text = theme.ground();
             let looks = |role| {
                 let style = theme.style(role);
                 (style.fg.or(text.fg), style.bg.or(text.bg), style.add_modifier)
@@ -125,7 +125,7 @@ fn nothing_is_written_in_the_colour_of_its_background_in_any_theme_and_depth() {
     for name in Theme::shipped_names() {
         for depth in [Depth::Ansi16, Depth::Ansi256, Depth::True] {
             let theme = Theme::parse("test", &shipped(name), depth).unwrap();
-            let text = theme.style(Role::Text);
+            let text = theme.ground();
             for (what, style, ..) in styles(&theme, 0.0, 0.0) {
                 let (fg, bg) = shown(style, text, text);
                 assert!(fg != bg || fg == Color::Reset, "{name} in {depth:?}: {what}");
@@ -137,7 +137,7 @@ fn nothing_is_written_in_the_colour_of_its_background_in_any_theme_and_depth() {
 #[test]
 fn ansi_uses_the_terminals_own_colours_and_its_background() {
     let theme = Theme::parse("test", &shipped("ansi"), Depth::True).unwrap();
-    assert_eq!((theme.style(Role::Text).fg, theme.style(Role::Text).bg), (Some(Color::Reset), Some(Color::Reset)));
+    assert_eq!((theme.ground().fg, theme.ground().bg), (Some(Color::Reset), Some(Color::Reset)));
     for (what, style, ..) in styles(&theme, 0.0, 0.0) {
         for colour in [style.fg, style.bg].into_iter().flatten() {
             assert!(!matches!(colour, Color::Rgb(..) | Color::Indexed(_)), "{what}: {colour}");

@@ -39,10 +39,17 @@ impl Theme {
         &self.summary
     }
 
-    /// The look of a part of the screen. What it leaves open is as it is in [`Role::Text`], with which the whole screen
-    /// is to be painted first.
+    /// What the whole screen is painted with first: text on its ground. What other looks leave open is as it is here.
+    pub const fn ground(&self) -> Style {
+        self.ui[Role::Text as usize]
+    }
+
+    /// The look of a part of the screen. Text takes the ground that it stands on, be it a box's or a selected row's.
     pub const fn style(&self, role: Role) -> Style {
-        self.ui[role as usize]
+        match role {
+            Role::Text => Style { bg: None, ..self.ui[role as usize] },
+            _ => self.ui[role as usize],
+        }
     }
 
     /// The look of a token.

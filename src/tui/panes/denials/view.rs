@@ -2,7 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
 use super::rows::{self, Filter, Row, Sort};
@@ -116,14 +116,13 @@ impl View {
 /// Draws it.
 pub fn render(frame: &mut Frame<'_>, area: Rect, view: &View, theme: &Theme) {
     let inner = frame::draw(frame, area, Pane::Denials, view.focused, &view.title, theme);
-    let head = view.head.iter().map(|(text, role)| (Line::styled(text.as_str(), theme.style(*role)), Style::new()));
-    let rows = view.rows.iter().map(|row| {
-        let over = if row.selected { theme.style(Role::Selection) } else { Style::new() };
-        (row.line(theme), over)
-    });
-    for (line_area, (line, over)) in inner.rows().zip(head.chain(rows)) {
+    let head = view.head.iter().map(|(text, role)| (Line::styled(text.as_str(), theme.style(*role)), false));
+    let rows = view.rows.iter().map(|row| (row.line(theme), row.selected));
+    for (line_area, (line, selected)) in inner.rows().zip(head.chain(rows)) {
         frame.render_widget(line, line_area);
-        frame.buffer_mut().set_style(line_area, over);
+        if selected {
+            frame::select(frame.buffer_mut(), line_area, theme);
+        }
     }
 }
 
@@ -143,6 +142,19 @@ impl RowView {
     }
 }
 
+/// The cells of a call's arguments in their brackets; more than `most` where that is not enough.
+fn args_width(row: Row<'_>, most: usize) -> usize {
+    let Row::Denial(denial) = row else { return 0 };
+    let mut cells = 2;
+    for arg in &denial.args {
+        cells += arg.len().min(most + 1) + 2;
+        if cells > most {
+            break;
+        }
+    }
+    cells
+}
+
 /// The columns that rows of one width have.
 struct Columns {
     time: bool,
@@ -156,15 +168,19 @@ impl Columns {
     fn new<'a>(cells: usize, in_sight: impl Iterator<Item = Row<'a>> + Clone) -> Self {
         let (time, layer) = (cells >= FOR_TIME, cells >= FOR_LAYER);
         let count = in_sight.clone().map(|row| width(&count_text(row))).max().unwrap_or(0);
-        let process = if cells >= FOR_PROCESS {
-            in_sight.map(|row| width(&row.process())).max().unwrap_or(0).min(PROCESS)
-        } else {
-            0
-        };
         let gap = |cells: usize| if cells > 0 { cells + 1 } else { 0 };
-        let others =
-            1 + if time { TIME + 1 } else { 0 } + gap(count) + if layer { LAYER + 1 } else { 0 } + gap(process);
-        Self { time, count, layer, call: cells.saturating_sub(others), process }
+        let others = 1 + if time { TIME + 1 } else { 0 } + gap(count) + if layer { LAYER + 1 } else { 0 };
+        let call = cells.saturating_sub(others);
+        let process = in_sight.clone().map(|row| width(&row.process())).max().unwrap_or(0).min(PROCESS);
+        // What a call was refused with says more than who made it; but one that is cut either way decides nothing.
+        let room = call.saturating_sub(gap(process));
+        let wanted = in_sight.map(|row| width(row.name()) + args_width(row, call) + width(&row.answer()) + 1);
+        let cut_by_it = wanted.filter(|cells| *cells <= call).any(|cells| cells > room);
+        if cells >= FOR_PROCESS && !cut_by_it {
+            Self { time, count, layer, call: room, process }
+        } else {
+            Self { time, count, layer, call, process: 0 }
+        }
     }
 
     fn row(&self, row: Row<'_>, selected: bool) -> RowView {

@@ -56,7 +56,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, view: &View, theme: &Theme) {
 }
 
 fn no_run(key: &str, focused: bool, inner: Rect) -> View {
-    let words = if key.is_empty() { "No run yet".to_owned() } else { format!("No run yet: press {key}") };
+    let words = if key.is_empty() { "no run yet".to_owned() } else { format!("no run yet: {key} runs the specimen") };
     View { focused, title: Title::default(), blocks: vec![(inner, vec![Row::of(words, Role::Muted)])] }
 }
 
@@ -176,7 +176,7 @@ impl Scene<'_> {
         };
         let summary = &sheet.log.summary;
         let note = format!("stdout {} · stderr {}", totals(&summary.stdout), totals(&summary.stderr));
-        let wrap = if sheet.modes.wrap { "wrap" } else { "cut" };
+        let wrap = if sheet.modes.wrap { "wrap" } else { "no wrap" };
         let split = if sheet.modes.split { "split" } else { "in order" };
         // Beside the note and the pane's own name, with the spaces around them.
         let beside = usize::from(width).saturating_sub(cells::width(&note) + Pane::Output.title().len() + 8);

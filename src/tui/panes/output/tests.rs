@@ -98,12 +98,12 @@ fn the_newest_stays_in_sight_until_the_reviewer_scrolls_up_and_again_once_asked(
     assert_eq!(desk.screen(), ["  line 7", "  line 8", "  line 9"]);
     assert_eq!(desk.view().title.right, "");
     desk.inner.width = 80;
-    assert_eq!(desk.view().title.right, "cut · in order · following");
+    assert_eq!(desk.view().title.right, "no wrap · in order · following");
 
     desk.press(Command::Up);
     desk.count_to(10);
     assert_eq!(desk.screen(), ["  line 6", "  line 7", "  line 8"]);
-    assert_eq!(desk.view().title.right, "cut · in order · held at line 7");
+    assert_eq!(desk.view().title.right, "no wrap · in order · held at line 7");
     desk.press(Command::Top);
     assert_eq!(desk.screen()[0], "  line 0");
     desk.press(Command::Up);
@@ -128,7 +128,7 @@ fn the_newest_stays_in_sight_until_the_reviewer_scrolls_up_and_again_once_asked(
     desk.press(Command::Bottom);
     assert_eq!(desk.screen()[2], "  line 2");
     end(&mut desk.run, 99);
-    assert_eq!(desk.view().title.right, "cut · in order · at the end");
+    assert_eq!(desk.view().title.right, "no wrap · in order · at the end");
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_held_place_does_not_move_when_old_lines_are_evicted_until_it_is_evicted_its
     desk.count_to(12_345);
     let note = "… 12,350 earlier lines are not shown (save shows all that was kept)";
     assert_eq!(desk.screen(), [note, "  line 12350", "  line 12351"]);
-    assert_eq!(desk.view().title.right, "cut · in order · held at line 12,351");
+    assert!(desk.view().title.right.ends_with("held at line 12,351"));
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn what_was_dropped_is_told_below_the_lines_wherever_the_reviewer_is() {
 #[test]
 fn what_is_absent_is_said_in_words() {
     let words = |view: &View| view.blocks.last().unwrap().1[0].text();
-    assert_eq!(words(&no_run("r", false, Rect::new(0, 0, 30, 3))), "No run yet: press r");
+    assert_eq!(words(&no_run("r", false, Rect::new(0, 0, 30, 3))), "no run yet: r runs the specimen");
     let mut desk = Desk::new(30, 3);
     assert_eq!(desk.screen()[0], "no output so far");
     end(&mut desk.run, 5);
