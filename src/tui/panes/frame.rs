@@ -7,6 +7,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType};
 
+use crate::tui::cells::width;
 use crate::tui::layout::{Pane, inside};
 use crate::tui::theme::{Role, Theme};
 
@@ -45,10 +46,12 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, pane: Pane, focused: bool, title:
     if !title.note.is_empty() {
         left.push(Span::styled(format!("{} ", title.note), theme.style(Role::Muted)));
     }
+    let taken: usize = left.iter().map(Span::width).sum();
+    let room = usize::from(area.width).saturating_sub(taken + 4);
     // Colour is not the only sign of the focus: its border is a double line.
     let kind = if focused { BorderType::Double } else { BorderType::Rounded };
     let mut block = Block::bordered().border_type(kind).border_style(border).title_top(Line::from(left));
-    if !title.right.is_empty() {
+    if !title.right.is_empty() && width(&title.right) <= room {
         block = block.title_top(Line::styled(format!(" {} ", title.right), theme.style(Role::Muted)).right_aligned());
     }
     if !title.bottom.is_empty() {

@@ -379,7 +379,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, view: &View, theme: &Theme) {
     }
     frame.render_widget(Text::from(lines), inner);
     let selected = view.selected.checked_sub(view.first).filter(|row| *row < view.rows.len());
-    if let (true, Some(row)) = (view.focused, selected) {
+    if let (true, None, Some(row)) = (view.focused, &view.editing, selected) {
         let y = inner.y + u16::try_from(row).unwrap_or(u16::MAX);
         frame::select(frame.buffer_mut(), Rect { y, height: 1, ..inner }.intersection(inner), theme);
     }
