@@ -14,6 +14,7 @@
 //! | [`engine`] | what makes cells; `docker` is the sole user of bollard | no |
 //! | [`supervise`] | shim socket, seccomp listener, sampling, verification, removal | no |
 //! | [`image`] | the sandbox image | no |
+//! | [`files`] | files of the user's, read and written with care | no |
 //! | [`config`] | file + environment + arguments → validated settings | no |
 //! | [`profile`] | seccomp profiles by name or path, compiled for this machine | no |
 //! | [`tui`] | the workbench: state, update, panes | its `update` and views |
@@ -28,6 +29,7 @@ pub mod cli;
 pub mod config;
 pub mod diagnose;
 pub mod engine;
+pub mod files;
 pub mod image;
 pub mod plan;
 pub mod policy;

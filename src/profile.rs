@@ -1,17 +1,20 @@
 //! Seccomp profiles by name or path: found, read, and compiled for this machine.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::path::Path;
 
 use thiserror::Error;
 
 use crate::config::Config;
 use crate::diagnose;
+use crate::files::{self, FileError};
 use crate::plan::Filter;
-use crate::policy::{Cap, Policy, SeccompChoice};
+use crate::policy::{Bytes, Cap, Policy, SeccompChoice};
 use crate::seccomp::{Arch, CompileError, Host, KernelVersionError, Profile, ProfileError, compile, shipped};
 use crate::text::visible;
+
+/// The most that is read of a file.
+const LONGEST: Bytes = Bytes::mib(4);
 
 /// Why a profile cannot be had.
 #[derive(Debug, Error)]
@@ -25,12 +28,12 @@ pub enum LoadError {
         hint: String,
     },
     /// The file cannot be read.
-    #[error("reading the seccomp profile {path}: {source}")]
+    #[error("reading the seccomp profile {path}: {source}: name a readable JSON file, or a profile such as python")]
     Unreadable {
         /// The file, safe to show.
         path: String,
-        /// What the system said.
-        source: io::Error,
+        /// What is wrong with it.
+        source: FileError,
     },
     /// It has a mistake.
     #[error(transparent)]
@@ -95,18 +98,22 @@ fn unknown(name: &str, user_dir: &Path) -> LoadError {
 
 /// Every name that [`find`] knows: those in the binary, then the user's own.
 pub fn names(user_dir: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(user_dir).into_iter().flatten().flatten();
-    let mut own: Vec<String> = entries
-        .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".json")?.to_owned()))
-        .filter(|name| shipped().iter().all(|(shipped, _)| shipped != name))
-        .collect();
-    own.sort();
-    shipped().iter().map(|(name, _)| (*name).to_owned()).chain(own).collect()
+    let shipped: Vec<&str> = shipped().iter().map(|(name, _)| *name).collect();
+    files::names(&shipped, user_dir, "json")
+}
+
+/// Makes a profile's path that was typed mean the same file from any directory.
+pub fn absolute_seccomp(policy: &mut Policy) {
+    if let SeccompChoice::File(path) = &mut policy.seccomp.setting
+        && let Ok(absolute) = std::path::absolute(&*path)
+    {
+        *path = absolute;
+    }
 }
 
 fn read(path: &Path) -> Result<Text, LoadError> {
     let label = visible(path.as_os_str().as_encoded_bytes());
-    match std::fs::read_to_string(path) {
+    match files::read_text(path, LONGEST) {
         Ok(json) => Ok(Text { label, json }),
         Err(source) => Err(LoadError::Unreadable { path: label, source }),
     }
@@ -137,6 +144,7 @@ pub fn host(policy: &Policy) -> Result<Host, LoadError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Layer;
 
     #[test]
     fn a_users_own_profile_goes_before_the_shipped_one_of_its_name() {
@@ -164,6 +172,35 @@ mod tests {
     fn a_missing_file_is_told_with_its_path() {
         let error = find("./no\u{202e}.json", Path::new("/nowhere")).unwrap_err().to_string();
         assert!(error.starts_with("reading the seccomp profile ./no<U+202E>.json: No such file"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_file_of_reasonable_size_is_refused_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe.json");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+        let refused = |path: &Path| read(path).unwrap_err().to_string();
+        assert!(
+            refused(&pipe).ends_with(
+                "/pipe.json: it is a pipe, not a file: name a readable JSON file, or a profile such as python"
+            )
+        );
+        assert!(refused(Path::new("/dev/zero")).contains("it is a device"));
+        let large = tempfile::NamedTempFile::new().unwrap();
+        large.as_file().set_len((4 << 20) + 1).unwrap();
+        assert!(refused(large.path()).contains("it is larger than 4 MiB"));
+    }
+
+    #[test]
+    fn a_profiles_path_is_made_absolute_and_a_name_stays() {
+        let mut policy = Policy::shipped("hardened").unwrap();
+        absolute_seccomp(&mut policy);
+        assert_eq!(policy.setting(Layer::Seccomp), "python");
+        policy.set(Layer::Seccomp, "off,./mine.json").unwrap();
+        absolute_seccomp(&mut policy);
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(policy.seccomp.setting, SeccompChoice::File(here.join("mine.json")));
+        assert!(!policy.seccomp.on);
     }
 
     #[test]

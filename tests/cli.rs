@@ -123,12 +123,15 @@ fn the_configuration_is_shown_as_a_file_that_says_the_same() {
 
 #[test]
 fn a_configuration_without_mistakes_is_ok() {
-    assert_eq!(told(&["config", "check"]), "ok (no configuration file; own policies 0, own seccomp profiles 0)\n");
+    assert_eq!(
+        told(&["config", "check"]),
+        "ok (no configuration file; own policies 0, own seccomp profiles 0, own themes 0)\n"
+    );
     assert_eq!(json(&["config", "check", "--format", "json"])["ok"], true);
 }
 
 #[test]
-fn every_mistake_of_the_configuration_its_policies_and_profiles_is_told_with_its_place() {
+fn every_mistake_of_the_configuration_its_policies_profiles_and_themes_is_told_with_its_place() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path().join(".config/hotcell");
     let write = |file: &str, text: &str| {
@@ -136,11 +139,13 @@ fn every_mistake_of_the_configuration_its_policies_and_profiles_is_told_with_its
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
     };
-    write("config.toml", "policy = 'hardend'\nimage = 5\n[keys]\nrun = 'x'\nstpo = 'f9'\n");
+    write("config.toml", "policy = 'hardend'\nimage = 5\n[keys]\nrun = 'x'\nstpo = 'f9'\n[tui]\ntheme = 'drak'\n");
     write("policies/wrong.toml", "memry = 1\n");
     write("policies/lost.toml", "extends = 'hardened'\nseccomp = './nowhere.json'\n");
     write("policies/right.toml", "extends = 'hardened'\n");
     write("seccomp/wrong.json", "{\n  \"defaultAction\": \"SCMP_ACT_ALOW\"\n}\n");
+    write("themes/right.toml", "extends = 'light'\n");
+    write("themes/wrong.toml", "extends = 'dark'\n[ui]\ntxet = 'red'\n");
     let output = hotcell(home.path(), &["config", "check"]);
     assert_eq!(output.status.code(), Some(1));
     let text = stdout(&output);
@@ -150,14 +155,16 @@ fn every_mistake_of_the_configuration_its_policies_and_profiles_is_told_with_its
         format!("{dir}/config.toml:2:9: error: key `image`: expected a string"),
         format!("{dir}/config.toml:5:1: error: key `keys.stpo`: no command has that name: did you mean `stop`?"),
         format!("{dir}/config.toml:4:1: error: key `keys.run`: `x` is the key of `stop` too"),
+        format!("{dir}/config.toml:7:1: error: key `tui.theme`: `drak` is no theme: did you mean `dark`?"),
         format!("{dir}/config.toml:1:1: error: key `policy`: `hardend` is no policy (did you mean `hardened`?)"),
         format!("{dir}/policies/lost.toml: error: key `seccomp`: reading the seccomp profile"),
         format!("{dir}/policies/wrong.toml:1:1: error: key `memry`:"),
         format!("{dir}/seccomp/wrong.json:2:20: error: unknown action"),
+        format!("{dir}/themes/wrong.toml:3:1: error: unknown key `ui.txet`: did you mean `text`?"),
     ]) {
         assert!(line.starts_with(&start), "{line}\n{start}");
     }
-    assert_eq!(lines.len(), 7, "{text}");
+    assert_eq!(lines.len(), 9, "{text}");
 }
 
 #[test]

@@ -226,6 +226,7 @@ fn policy(config: &Config, arguments: &RunArgs) -> Result<Policy, CliError> {
     for name in &arguments.without {
         policy.set_on(Layer::from_name(name)?, false);
     }
+    profile::absolute_seccomp(&mut policy);
     Ok(policy)
 }
 

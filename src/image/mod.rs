@@ -14,7 +14,7 @@ use thiserror::Error;
 
 pub use debian::{Archive, Packages, debian_archive};
 
-use crate::text::visible_lines;
+use crate::text::{visible, visible_lines};
 
 /// The image's name at every engine.
 pub const TAG: &str = "code-sandbox:latest";
@@ -72,7 +72,7 @@ pub enum ImageError {
     #[error("cannot run mmdebstrap: {0}; try `mmdebstrap --version` by hand, or build with `--from dockerfile`")]
     Run(#[source] io::Error),
     /// A file of the build could not be made or read.
-    #[error("cannot {operation} {}: {source}; about 300 MB must be free and writable there", path.display())]
+    #[error("cannot {operation} {}: {source}; about 300 MB must be free and writable there", visible(path.as_os_str().as_encoded_bytes()))]
     Io {
         /// What was tried: `create`, `read`, `write`, `remove`.
         operation: &'static str,

@@ -4,6 +4,8 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use super::Layer;
+use crate::files::FileError;
+use crate::text::visible;
 
 /// A value that is not one of those allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,12 +76,12 @@ pub enum PolicyError {
         message: String,
     },
     /// A file that could not be read.
-    #[error("cannot read policy file {}: {source}: name a readable TOML file or one of `hotcell policy list`", path.display())]
+    #[error("cannot read policy file {}: {source}: name a readable TOML file or one of `hotcell policy list`", visible(path.as_os_str().as_encoded_bytes()))]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
+        /// What is wrong with it.
+        source: FileError,
     },
     /// A name that no policy has.
     #[error("{0}")]

@@ -9,7 +9,8 @@ use toml::de::{DeTable, DeValue};
 use super::error::{PolicyError, ValueError};
 use super::lower::{raw, string};
 use super::raw::{quoted, suggest};
-use super::{Layer, Policy, SeccompChoice, slot};
+use super::{Bytes, Layer, Policy, SeccompChoice, slot};
+use crate::files;
 use crate::text::visible_str;
 
 /// The policies in the binary: name and text.
@@ -19,6 +20,9 @@ const SHIPPED: [(&str, &str); 4] = [
     ("hardened", include_str!("../../profiles/hardened.toml")),
     ("paranoid", include_str!("../../profiles/paranoid.toml")),
 ];
+
+/// The most that is read of a file.
+const LONGEST: Bytes = Bytes::mib(1);
 
 impl Policy {
     /// The policy of that name in the binary.
@@ -34,25 +38,17 @@ impl Policy {
 
     /// Every name that [`Policy::load`] knows: those in the binary, then the user's own.
     pub fn names(user_dir: &Path) -> Vec<String> {
-        let entries = std::fs::read_dir(user_dir).into_iter().flatten().flatten();
-        let stem = |path: PathBuf| {
-            (path.extension()? == "toml").then(|| path.file_stem()?.to_str().map(str::to_owned)).flatten()
-        };
-        let mut own: Vec<_> = entries
-            .filter_map(|entry| stem(entry.path()))
-            .filter(|name| !Self::shipped_names().contains(&name.as_str()))
-            .collect();
-        own.sort();
-        Self::shipped_names().into_iter().map(str::to_owned).chain(own).collect()
+        files::names(&Self::shipped_names(), user_dir, "toml")
     }
 
     /// Reads a policy file's text; `extends` finds the policies in the binary alone.
+    /// A relative path of a profile stays as it is.
     /// The policy has the name of `file`, without directory and extension.
     ///
     /// # Errors
     /// [`PolicyError::Syntax`] or [`PolicyError::Mistake`], with the place.
     pub fn parse(file: &str, text: &str) -> Result<Self, PolicyError> {
-        Library { user_dir: None, opened: Vec::new() }.parse(file, text)
+        Library { user_dir: None, opened: Vec::new() }.parse(file, Path::new(""), text)
     }
 
     /// The policy of that name, the user's own before one in the binary; or of that
@@ -66,7 +62,10 @@ impl Policy {
         if name_or_path.contains('/')
             || Path::new(name_or_path).extension().is_some_and(|extension| extension == "toml")
         {
-            return library.read(Path::new(name_or_path));
+            let path = Path::new(name_or_path);
+            let mut policy = library.read(path)?;
+            policy.source = path_text(&absolute(path));
+            return Ok(policy);
         }
         library.named(name_or_path)?.ok_or_else(|| PolicyError::Unknown(library.unknown(name_or_path)))
     }
@@ -105,12 +104,13 @@ impl Library<'_> {
     }
 
     fn read(&self, path: &Path) -> Result<Policy, PolicyError> {
-        let text = std::fs::read_to_string(path)
+        let text = files::read_text(path, LONGEST)
             .map_err(|source| PolicyError::Unreadable { path: path.to_owned(), source })?;
-        self.parse(&path.to_string_lossy(), &text)
+        self.parse(&path_text(path), absolute(path).parent().unwrap_or(Path::new("")), &text)
     }
 
-    fn parse(&self, file: &str, text: &str) -> Result<Policy, PolicyError> {
+    /// `file` is its name as shown; paths in it begin at `dir`.
+    fn parse(&self, file: &str, dir: &Path, text: &str) -> Result<Policy, PolicyError> {
         let table = DeTable::parse(text).map_err(|error| {
             let (line, column) = place(text, error.span().map_or(0, |span| span.start));
             PolicyError::Syntax { file: visible_str(file), line, column, message: visible_str(error.message()) }
@@ -135,10 +135,11 @@ impl Library<'_> {
                     policy = self.named(name)?.ok_or_else(|| mistake(self.unknown(name)))?;
                 }
                 "summary" => string(value).map_err(mistake)?.clone_into(&mut policy.summary),
-                name => set_layer(&mut policy, name, &key.span(), value, Path::new(file)).map_err(mistake)?,
+                name => set_layer(&mut policy, name, &key.span(), value, dir).map_err(mistake)?,
             }
         }
         policy.name = Path::new(file).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        policy.source.clone_from(&policy.name);
         Ok(policy)
     }
 
@@ -161,7 +162,7 @@ fn set_layer(
     name: &str,
     key: &Range<usize>,
     value: &Spanned<DeValue<'_>>,
-    file: &Path,
+    dir: &Path,
 ) -> Result<(), ValueError> {
     let layer = Layer::from_name(name).map_err(|_| {
         let names = Layer::ALL.map(Layer::name).into_iter().chain(["extends", "summary"]);
@@ -173,12 +174,21 @@ fn set_layer(
     })?;
     let inherited = policy.seccomp.setting.clone();
     slot::apply(policy.slot_mut(layer), &raw(value)?)?;
-    if let (SeccompChoice::File(path), Some(dir)) = (&mut policy.seccomp.setting, file.parent())
+    if let SeccompChoice::File(path) = &mut policy.seccomp.setting
         && inherited != SeccompChoice::File(path.clone())
     {
         *path = dir.join(&*path);
     }
     Ok(())
+}
+
+/// The path from the root; as it is where the working directory is gone.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn path_text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 /// Line and column, from 1, of a byte of `text`; the column in characters.
@@ -390,5 +400,41 @@ mod tests {
             Policy::load("./no.toml", dir.path()).unwrap_err().to_string(),
             "cannot read policy file ./no.toml: No such file or directory (os error 2): name a readable TOML file or one of `hotcell policy list`"
         );
+    }
+
+    #[test]
+    fn what_is_no_file_of_reasonable_size_is_refused_at_once_and_named_safely() {
+        let dir = tempfile::tempdir().unwrap();
+        let refused = |path: &Path| Policy::load(path.to_str().unwrap(), dir.path()).unwrap_err().to_string();
+        let pipe = dir.path().join("p\u{1b}ipe.toml");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+        assert!(refused(&pipe).contains("/p\\x1bipe.toml: it is a pipe, not a file: name a"), "{}", refused(&pipe));
+        assert!(refused(Path::new("/dev/zero")).contains("it is a device, not a file"));
+        let large = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
+        large.as_file().set_len((1 << 20) + 1).unwrap();
+        assert!(refused(large.path()).contains("it is larger than 1 MiB"));
+    }
+
+    #[test]
+    fn a_policy_knows_what_it_is_loaded_by_again() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("mine.toml"), "extends = \"hardened\"").unwrap();
+        let source = |name: &str| Policy::load(name, dir.path()).unwrap().source;
+        assert_eq!((source("mine"), source("hardened")), ("mine".to_owned(), "hardened".to_owned()));
+        let path = dir.path().join("mine.toml").to_str().unwrap().to_owned();
+        assert_eq!(source(&path), path);
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(source("profiles/bare.toml"), here.join("profiles/bare.toml").to_str().unwrap());
+    }
+
+    #[test]
+    fn a_profile_beside_a_policy_is_the_same_file_from_any_directory() {
+        let dir = tempfile::tempdir_in(".").unwrap();
+        let relative = Path::new(".").join(dir.path().file_name().unwrap()).join("mine.toml");
+        fs::write(&relative, "seccomp = \"./mine.json\"").unwrap();
+        let policy = Policy::load(relative.to_str().unwrap(), Path::new("/nowhere")).unwrap();
+        let SeccompChoice::File(path) = policy.seccomp.setting else { panic!("{policy:?}") };
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(path, here.join(dir.path().file_name().unwrap()).join("mine.json"));
     }
 }

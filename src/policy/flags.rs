@@ -160,7 +160,7 @@ impl Policy {
             }
             SeccompChoice::Shipped(name) => Equivalent::security(&format!("seccomp={name}.json")).but(&format!(
                 "write the file first: hotcell seccomp show --format json --policy {} {name} > {name}.json",
-                self.name
+                shell_quote(&self.source)
             )),
             SeccompChoice::File(path) => Equivalent::security(&format!("seccomp={}", path.display())),
         }
@@ -322,6 +322,14 @@ mod tests {
                 assert!(part.note.is_some() || !part.flags.is_empty() || !part.global.is_empty(), "{layer}");
             }
         }
+    }
+
+    #[test]
+    fn a_command_in_a_note_is_quoted_as_any_other() {
+        let mut policy = Policy::shipped("hardened").unwrap();
+        policy.source = "/home/me/x; rm -rf ~ \u{1b}.toml".to_owned();
+        let note = policy.docker_flags(Layer::Seccomp).note.unwrap();
+        assert!(note.contains(r"--policy $'/home/me/x; rm -rf ~ \033.toml' python > python.json"), "{note}");
     }
 
     #[test]

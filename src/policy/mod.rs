@@ -36,6 +36,8 @@ use std::time::Duration;
 pub struct Policy {
     /// Its name: the file's, without `.toml`.
     pub name: String,
+    /// What [`Policy::load`] finds it by again from any directory: its name, or its file's absolute path.
+    pub source: String,
     /// One sentence on what it is for.
     pub summary: String,
     /// What the cell reaches; off: the host's own network.
@@ -88,6 +90,7 @@ impl Policy {
     pub fn blank(name: &str) -> Self {
         Self {
             name: name.to_owned(),
+            source: name.to_owned(),
             summary: String::new(),
             network: Toggle::off(NetworkMode::None),
             rootfs: Toggle::off(()),

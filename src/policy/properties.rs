@@ -80,6 +80,7 @@ proptest! {
     fn every_setting_is_taken_back_as_it_is_written(policy in policy()) {
         let mut copy = Policy::shipped("hardened").unwrap();
         copy.name.clone_from(&policy.name);
+        copy.source.clone_from(&policy.source);
         copy.summary.clone_from(&policy.summary);
         for layer in Layer::ALL {
             let text = policy.setting(layer);

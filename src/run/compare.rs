@@ -212,7 +212,7 @@ fn layer_state(Side { policy, summary }: Side<'_>, layer: Layer) -> String {
         return "off".to_owned();
     }
     let held = match state {
-        None => "",
+        None => ", not read back",
         Some(state) if state.unavailable.is_some() => ", not to be had here",
         Some(state) => match state.in_force {
             Force::Yes => "",
@@ -495,5 +495,8 @@ mod tests {
         let run = lines(&comparison, Section::Run);
         assert_eq!(run[0], "outcome: not over ? not started: no image");
         assert!(run.contains(&"image: no cell ? hotcell:latest".to_owned()), "{run:?}");
+        let layers = lines(&comparison, Section::Layers);
+        assert_eq!(layers[0], "network: none, not read back ≠ none", "only a run that stood has it in force");
+        assert_eq!(layers.len(), 18, "every layer that is on: {layers:?}");
     }
 }

@@ -9,16 +9,15 @@ mod lookalike;
 pub use language::{Language, LanguageTable};
 
 use std::fmt;
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 
 use crate::diagnose;
+use crate::files::{self, FileError};
 use crate::policy::Bytes;
 use crate::text::visible;
 
@@ -227,35 +226,11 @@ fn shown(path: &Path) -> String {
     visible(path.as_os_str().as_bytes())
 }
 
-/// Opens a regular file and nothing else: looked at before opening, since to
-/// open some devices is to use them, and again after, should it have changed.
 fn open_regular(path: &Path) -> Result<File, SpecimenError> {
-    let unreadable = |source| SpecimenError::Unreadable { name: shown(path), source };
-    let check = |metadata: Metadata| match irregular(&metadata) {
-        None => Ok(()),
-        Some(what) => Err(SpecimenError::NotAFile { name: shown(path), what }),
-    };
-    check(std::fs::metadata(path).map_err(unreadable)?)?;
-    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(unreadable)?;
-    check(file.metadata().map_err(unreadable)?)?;
-    Ok(file)
-}
-
-/// What this is, unless it is a regular file.
-fn irregular(metadata: &Metadata) -> Option<&'static str> {
-    let kind = metadata.file_type();
-    if kind.is_file() {
-        None
-    } else if kind.is_dir() {
-        Some("directory")
-    } else if kind.is_fifo() {
-        Some("pipe")
-    } else if kind.is_socket() {
-        Some("socket")
-    } else {
-        Some("device")
-    }
+    files::open_regular(path).map_err(|error| match error {
+        FileError::NotAFile(what) => SpecimenError::NotAFile { name: shown(path), what },
+        other => SpecimenError::Unreadable { name: shown(path), source: other.into() },
+    })
 }
 
 #[cfg(test)]

@@ -45,3 +45,4 @@ mod view_tests;
 pub use app::{Options, TuiError, open};
 pub(crate) use command::{COMMANDS, Info};
 pub(crate) use keymap::Keymap;
+pub(crate) use theme::{Depth, Theme, ThemeError};

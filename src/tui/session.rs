@@ -1,21 +1,22 @@
 //! What is remembered from one session to the next.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::layout::Splits;
-use crate::policy::{Layer, Policy};
+use crate::files::{self, FileError};
+use crate::policy::{Bytes, Layer, Policy};
 use crate::text::{visible, visible_str};
 
 /// The file in the state directory.
 const FILE: &str = "session.json";
 
 /// A file that is longer was not written here.
-const LONGEST: u64 = 1 << 20;
+const LONGEST: Bytes = Bytes::mib(1);
 
 /// How many paths are remembered.
 const RECENT: usize = 20;
@@ -24,7 +25,7 @@ const RECENT: usize = 20;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Session {
-    /// The policy's name.
+    /// The policy's [`Policy::source`].
     pub policy: Option<String>,
     /// The settings that differ from it: layer and setting, in the form of `--layer`, `off,` in front where it is off.
     pub changes: Vec<(String, String)>,
@@ -114,43 +115,22 @@ pub fn remember(recent: &mut Vec<PathBuf>, path: PathBuf) {
 }
 
 /// A file's bytes; `None` where there is no file.
-fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => {}
-        // Reading a pipe would wait for whoever writes it.
-        Ok(_) => return Err(io::Error::other("it is not a file")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
+fn read(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    match files::read(path, LONGEST) {
+        Err(FileError::System(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
     }
-    let mut bytes = Vec::new();
-    File::open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LONGEST {
-        return Err(io::Error::other("it is too long"));
-    }
-    Ok(Some(bytes))
 }
 
 fn write(dir: &Path, bytes: &[u8]) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    let half = dir.join(format!(".{FILE}.{}", std::process::id()));
-    // One of a process that died in the middle, and had our number.
-    let _ = fs::remove_file(&half);
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&half)
-        .and_then(|mut file| file.write_all(bytes))
-        .and_then(|()| fs::rename(&half, dir.join(FILE)));
-    if written.is_err() {
-        let _ = fs::remove_file(&half);
-    }
-    written
+    Ok(files::replace(&dir.join(FILE), bytes, 0o600)?)
 }
 
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;
+    use std::fs;
     use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::PermissionsExt;
 
@@ -216,14 +196,14 @@ mod tests {
             assert!(!message.contains(char::is_control), "{message}");
         }
         assert!(loaded(b"\xff\xfe").1.is_some());
-        assert!(loaded(&vec![b' '; 2 << 20]).1.unwrap().ends_with("it is too long"));
+        assert!(loaded(&vec![b' '; 2 << 20]).1.unwrap().ends_with("it is larger than 1 MiB, the most that is read"));
     }
 
     #[test]
     fn something_else_in_the_files_place_is_no_reason_to_wait_or_to_fail() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join(FILE)).unwrap();
-        assert!(Session::load(dir.path()).1.unwrap().ends_with("it is not a file"));
+        assert!(Session::load(dir.path()).1.unwrap().ends_with("it is a directory, not a file"));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::theme::{Depth, Theme};
 use super::update::update;
 use crate::config::Config;
 use crate::policy::Policy;
+use crate::profile;
 
 /// The state, and what is to be done first.
 ///
@@ -58,6 +59,7 @@ pub fn state(
         tickets: 0,
         saving: BTreeMap::new(),
         opening: 0,
+        directory: std::env::current_dir().unwrap_or_default(),
         home: std::env::home_dir(),
         policies: config.dirs.policies(),
         accepted: BTreeSet::new(),
@@ -82,7 +84,11 @@ fn policies(
     let dir = config.dirs.policies();
     if let Some(name) = session.policy.as_ref().filter(|_| !options.policy_named) {
         return match Policy::load(name, &dir) {
-            Ok(base) => Ok((base.clone(), session.apply(base), None)),
+            Ok(base) => {
+                let mut policy = session.apply(base.clone());
+                profile::absolute_seccomp(&mut policy);
+                Ok((base, policy, None))
+            }
             Err(error) => {
                 let base = Policy::load(&config.policy, &dir)?;
                 Ok((base.clone(), base, Some(format!("the last session's policy is not taken up: {error}"))))
@@ -103,5 +109,30 @@ fn theme(config: &Config, session: &Session, depth: Depth) -> Result<(String, Th
     match remembered {
         Some(theme) => Ok(theme),
         None => Ok((Theme::default_name(depth).to_owned(), Theme::default_for(depth))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_that_a_path_named_is_taken_up_again_from_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mine.toml");
+        std::fs::write(&path, "extends = \"hardened\"\nmemory = \"64m\"\n").unwrap();
+        let named = Policy::load(path.to_str().unwrap(), &dir.path().join("none")).unwrap();
+        let session = Session { policy: Some(named.source.clone()), ..Session::default() };
+        let (base, policy, told) = policies(&Config::for_tests(), &session, &Options::default()).unwrap();
+        assert_eq!((base, policy, told), (named.clone(), named, None));
+    }
+
+    #[test]
+    fn a_profile_that_a_session_brings_back_has_an_absolute_path() {
+        let changes = vec![("seccomp".to_owned(), "./mine.json".to_owned())];
+        let session = Session { policy: Some("hardened".to_owned()), changes, ..Session::default() };
+        let (_, policy, _) = policies(&Config::for_tests(), &session, &Options::default()).unwrap();
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(policy.seccomp.setting, crate::policy::SeccompChoice::File(here.join("mine.json")));
     }
 }

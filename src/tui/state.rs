@@ -69,6 +69,8 @@ pub struct State {
     pub saving: BTreeMap<PathBuf, (Asking, Vec<u8>)>,
     /// The specimen's revision when a file was last asked for to take its place.
     pub opening: u64,
+    /// The directory in which the workbench was opened.
+    pub directory: PathBuf,
     /// The user's home directory.
     pub home: Option<PathBuf>,
     /// Where the user's own policies are.

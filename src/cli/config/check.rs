@@ -1,17 +1,18 @@
-//! Every mistake in the configuration file, the user's own policies and the user's own profiles.
+//! Every mistake in the configuration file and in the user's own policies, profiles and themes.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::super::CliError;
 use super::super::layout::{BAD, GOOD};
 use crate::config::{Arguments, Config, ConfigError, DEFAULT_POLICY, Origin};
+use crate::files;
 use crate::policy::{Policy, PolicyError};
 use crate::profile::{self, LoadError};
 use crate::seccomp::{Host, ProfileError};
 use crate::text::{visible, visible_str};
-use crate::tui::Keymap;
+use crate::tui::{Depth, Keymap, Theme, ThemeError};
 
 /// What was looked at, and what is wrong with it.
 pub(super) struct Checked {
@@ -19,6 +20,7 @@ pub(super) struct Checked {
     file: Option<String>,
     policies: usize,
     profiles: usize,
+    themes: usize,
     /// Every mistake, once.
     pub mistakes: Vec<Mistake>,
 }
@@ -61,6 +63,15 @@ impl From<PolicyError> for Mistake {
     }
 }
 
+impl From<ThemeError> for Mistake {
+    fn from(error: ThemeError) -> Self {
+        match error {
+            ThemeError::Mistake { file, line, column, problem } => Self::at(&file, line, column, problem),
+            other => Self { place: String::new(), message: other.to_string() },
+        }
+    }
+}
+
 impl From<LoadError> for Mistake {
     fn from(error: LoadError) -> Self {
         match error {
@@ -79,22 +90,28 @@ impl From<LoadError> for Mistake {
 pub(super) fn check(arguments: &Arguments) -> Result<Checked, CliError> {
     let (config, mistakes) = Config::check(arguments)?;
     let file = config.file.found.then(|| shown(&config.file.path));
-    let mut checked = Checked { file, policies: 0, profiles: 0, mistakes: Vec::new() };
+    let mut checked = Checked { file, policies: 0, profiles: 0, themes: 0, mistakes: Vec::new() };
     for mistake in mistakes {
         checked.note(mistake);
     }
     checked.keys(&config);
+    checked.theme(&config);
     let policy = checked.policy(&config);
-    let policies = own(&config.dirs.policies(), "toml");
+    let policies = files::with_extension(&config.dirs.policies(), "toml");
     checked.policies = policies.len();
     for path in policies {
         checked.policy_file(&path, &config);
     }
-    let profiles = own(&config.dirs.seccomp(), "json");
+    let profiles = files::with_extension(&config.dirs.seccomp(), "json");
     checked.profiles = profiles.len();
     match profile::host(&policy) {
         Ok(host) => profiles.iter().for_each(|path| checked.profile_file(path, &host)),
         Err(error) => checked.note(error),
+    }
+    let themes = files::with_extension(&config.dirs.themes(), "toml");
+    checked.themes = themes.len();
+    for path in themes {
+        checked.theme_file(&path, &config);
     }
     Ok(checked)
 }
@@ -111,6 +128,29 @@ impl Checked {
         for mistake in Keymap::mistakes(&config.tui.keys) {
             let place = place(config, &format!("keys.{}", visible_str(&mistake.name)));
             self.note(Mistake { place, message: mistake.to_string() });
+        }
+    }
+
+    /// The theme in force, where one is named.
+    fn theme(&mut self, config: &Config) {
+        let Some(name) = &config.tui.theme else { return };
+        match Theme::load(name, &config.dirs.themes(), Depth::True) {
+            Err(error @ ThemeError::Unknown { .. }) => {
+                self.note(Mistake { place: place(config, "tui.theme"), message: format!("key `tui.theme`: {error}") });
+            }
+            Err(error) => self.note(error),
+            Ok(_) => {}
+        }
+    }
+
+    fn theme_file(&mut self, path: &Path, config: &Config) {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        match Theme::load(&name, &config.dirs.themes(), Depth::True) {
+            Err(error @ ThemeError::Unknown { .. }) => {
+                self.note(Mistake { place: shown(path), message: error.to_string() });
+            }
+            Err(error) => self.note(error),
+            Ok(_) => {}
         }
     }
 
@@ -160,8 +200,10 @@ impl Checked {
     pub(super) fn to_text(&self) -> String {
         if self.mistakes.is_empty() {
             let file = self.file.as_deref().unwrap_or("no configuration file");
-            let (policies, profiles) = (self.policies, self.profiles);
-            return format!("{GOOD}ok{GOOD:#} ({file}; own policies {policies}, own seccomp profiles {profiles})\n");
+            let Self { policies, profiles, themes, .. } = self;
+            return format!(
+                "{GOOD}ok{GOOD:#} ({file}; own policies {policies}, own seccomp profiles {profiles}, own themes {themes})\n"
+            );
         }
         let line = |Mistake { place, message }: &Mistake| {
             let colon = if place.is_empty() { "" } else { ": " };
@@ -177,6 +219,7 @@ impl Checked {
             "file": self.file,
             "policies": self.policies,
             "profiles": self.profiles,
+            "themes": self.themes,
             "mistakes": self.mistakes.iter().map(mistake).collect::<Vec<_>>(),
         })
     }
@@ -189,15 +232,6 @@ fn place(config: &Config, key: &str) -> String {
         Some(Origin::Variable(name) | Origin::Argument(name)) => (*name).to_owned(),
         None => String::new(),
     }
-}
-
-/// The files of a directory that end so, by name.
-fn own(dir: &Path, extension: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut paths: Vec<_> =
-        entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|own| own == extension)).collect();
-    paths.sort();
-    paths
 }
 
 fn shown(path: &Path) -> String {

@@ -19,7 +19,7 @@ use crate::tui::{COMMANDS, Info};
 pub enum ConfigCommand {
     /// Print the settled configuration as TOML: every key, its value and where it comes from
     Show(ShowArgs),
-    /// Read the configuration, policies and profiles; exit status 1 where one has a mistake
+    /// Read the configuration, policies, profiles and themes; exit status 1 where one has a mistake
     Check(CheckArgs),
 }
 

@@ -1,12 +1,13 @@
 //! Files read and written for the workbench. Each gives the action that tells what came of it.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, DirEntry};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::engine::discover::{Surroundings, survey};
+use crate::files::{self, FileError};
 use crate::policy::Policy;
 use crate::profile;
 use crate::specimen::Specimen;
@@ -16,7 +17,10 @@ use crate::tui::overlay::picker::Item;
 use crate::tui::theme::{Depth, Theme};
 
 /// Candidates that completion offers at most.
-const MOST_CANDIDATES: usize = 200;
+const MOST_CANDIDATES: usize = 10_000;
+
+/// The mode of a new file, less the umask.
+const MODE: u32 = 0o666;
 
 /// Reads a specimen.
 pub(super) fn open(path: PathBuf, config: &Config) -> Action {
@@ -30,7 +34,9 @@ pub(super) fn open(path: PathBuf, config: &Config) -> Action {
 /// Writes a file; one that exists only where it may be replaced.
 pub(super) fn save(path: PathBuf, bytes: Vec<u8>, replace: bool) -> Action {
     match write(&path, &bytes, replace) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !replace => Action::Exists(path, bytes),
+        Err(FileError::System(error)) if error.kind() == io::ErrorKind::AlreadyExists && !replace => {
+            Action::Exists(path, bytes)
+        }
         Err(error) => {
             let message = format!("cannot save {}: {error}", visible(path.as_os_str().as_bytes()));
             Action::Saved(path, Err(message))
@@ -39,13 +45,11 @@ pub(super) fn save(path: PathBuf, bytes: Vec<u8>, replace: bool) -> Action {
     }
 }
 
-fn write(path: &Path, bytes: &[u8], replace: bool) -> io::Result<()> {
+fn write(path: &Path, bytes: &[u8], replace: bool) -> Result<(), FileError> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         fs::create_dir_all(parent)?;
     }
-    let mut file = OpenOptions::new().write(true).create(true).create_new(!replace).truncate(true).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    if replace { files::replace(path, bytes, MODE) } else { Ok(files::create(path, bytes, MODE)?) }
 }
 
 /// What a path that is being typed can become.
@@ -55,17 +59,24 @@ pub(super) fn complete(typed: String) -> Action {
         None => (String::new(), typed.as_str()),
     };
     let entries = fs::read_dir(place(&directory)).into_iter().flatten().flatten();
-    let mut candidates: Vec<String> = entries
-        .filter_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
-            let hidden = name.starts_with('.') && !start.starts_with('.');
-            let slash = if fs::metadata(entry.path()).is_ok_and(|found| found.is_dir()) { "/" } else { "" };
-            (name.starts_with(start) && !hidden).then(|| format!("{directory}{name}{slash}"))
-        })
-        .take(MOST_CANDIDATES)
-        .collect();
-    candidates.sort();
+    let fits = |name: &str| name.starts_with(start) && (start.starts_with('.') || !name.starts_with('.'));
+    let named = |entry: DirEntry| Some((entry.file_name().into_string().ok().filter(|name| fits(name))?, entry));
+    let mut found: Vec<_> = entries.filter_map(named).collect();
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    // The first and the last stay: what they share all of them do.
+    if found.len() > MOST_CANDIDATES {
+        found.drain(MOST_CANDIDATES - 1..found.len() - 1);
+    }
+    let slash = |entry: &DirEntry| if leads_to_a_directory(entry) { "/" } else { "" };
+    let candidates = found.iter().map(|(name, entry)| format!("{directory}{name}{}", slash(entry))).collect();
     Action::Completed { typed, candidates }
+}
+
+/// The directory says what an entry is, except of a link.
+fn leads_to_a_directory(entry: &DirEntry) -> bool {
+    entry.file_type().is_ok_and(|kind| {
+        kind.is_dir() || kind.is_symlink() && fs::metadata(entry.path()).is_ok_and(|found| found.is_dir())
+    })
 }
 
 /// The directory that a typed one means.
@@ -138,4 +149,76 @@ pub(super) fn policy(name: &str, config: &Config) -> Action {
 pub(super) fn theme(name: String, config: &Config, depth: Depth) -> Action {
     let loaded = Theme::load(&name, &config.dirs.themes(), depth);
     Action::ThemeLoaded(name, loaded.map(Box::new).map_err(|error| error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn candidates(typed: String) -> Vec<String> {
+        match complete(typed) {
+            Action::Completed { candidates, .. } => candidates,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_name_that_fits_is_a_candidate_wherever_it_stands_in_its_directory() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| home.path().join(name);
+        for number in 0..300 {
+            fs::write(at(&format!("other{number}")), "").unwrap();
+        }
+        fs::create_dir(at("spam")).unwrap();
+        symlink("spam", at("spin")).unwrap();
+        fs::write(at("spot.py"), "").unwrap();
+        fs::write(at(".spy"), "").unwrap();
+        let dir = home.path().to_str().unwrap();
+        assert_eq!(candidates(format!("{dir}/sp")), ["spam/", "spin/", "spot.py"].map(|name| format!("{dir}/{name}")));
+        assert_eq!(candidates(format!("{dir}/other")).len(), 300);
+        assert_eq!(candidates(format!("{dir}/.s")), [format!("{dir}/.spy")]);
+        assert_eq!(candidates(format!("{dir}/nowhere/x")), [""; 0]);
+    }
+
+    #[test]
+    fn of_too_many_candidates_the_first_and_the_last_stay() {
+        let home = tempfile::tempdir().unwrap();
+        for number in 0..MOST_CANDIDATES {
+            fs::write(home.path().join(format!("ab{number:05}")), "").unwrap();
+        }
+        fs::write(home.path().join("az"), "").unwrap();
+        let dir = home.path().to_str().unwrap();
+        let found = candidates(format!("{dir}/a"));
+        assert_eq!(found.len(), MOST_CANDIDATES);
+        assert_eq!(
+            (found[0].as_str(), found[MOST_CANDIDATES - 1].as_str()),
+            (&*format!("{dir}/ab00000"), &*format!("{dir}/az"))
+        );
+    }
+
+    #[test]
+    fn a_file_is_replaced_only_where_that_is_said_and_keeps_its_mode() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("new/specimen.py");
+        assert!(matches!(save(path.clone(), b"one".to_vec(), false), Action::Saved(_, Ok(()))));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o750)).unwrap();
+        assert!(matches!(save(path.clone(), b"two".to_vec(), false), Action::Exists(..)));
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        assert!(matches!(save(path.clone(), b"two".to_vec(), true), Action::Saved(_, Ok(()))));
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o750);
+    }
+
+    #[test]
+    fn what_cannot_be_saved_is_told_with_its_path_and_stays() {
+        let home = tempfile::tempdir().unwrap();
+        match save(home.path().to_owned(), b"x".to_vec(), true) {
+            Action::Saved(_, Err(message)) => {
+                assert!(message.ends_with("it is a directory, not a file"), "{message}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }

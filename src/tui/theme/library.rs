@@ -7,6 +7,8 @@ use super::draft::Draft;
 use super::file::{self, Source};
 use super::{Theme, ThemeError};
 use crate::diagnose;
+use crate::files;
+use crate::policy::Bytes;
 use crate::text::visible_str;
 
 /// The themes in the binary: name and text. The first is the default.
@@ -17,6 +19,9 @@ const SHIPPED: [(&str, &str); 4] = [
     ("ansi", include_str!("../../../themes/ansi.toml")),
 ];
 
+/// The most that is read of a file.
+const LONGEST: Bytes = Bytes::mib(1);
+
 impl Theme {
     /// The names of the themes in the binary.
     pub fn shipped_names() -> [&'static str; 4] {
@@ -25,16 +30,7 @@ impl Theme {
 
     /// Every name that [`Theme::load`] knows: those in the binary, then the user's own.
     pub fn names(user_dir: &Path) -> Vec<String> {
-        let entries = std::fs::read_dir(user_dir).into_iter().flatten().flatten();
-        let stem = |path: PathBuf| {
-            (path.extension()? == "toml").then(|| path.file_stem()?.to_str().map(str::to_owned)).flatten()
-        };
-        let mut own: Vec<_> = entries
-            .filter_map(|entry| stem(entry.path()))
-            .filter(|name| !Self::shipped_names().contains(&name.as_str()))
-            .collect();
-        own.sort();
-        Self::shipped_names().into_iter().map(str::to_owned).chain(own).collect()
+        files::names(&Self::shipped_names(), user_dir, "toml")
     }
 
     /// The theme of that name in so many colours: the user's own, `NAME.toml` in `user_dir`, before the one in the
@@ -98,9 +94,9 @@ impl Library<'_> {
     }
 
     fn read(&self, path: PathBuf) -> Result<Draft, ThemeError> {
-        match std::fs::read_to_string(&path) {
+        match files::read_text(&path, LONGEST) {
             Ok(text) => self.parse(Source { file: &path.to_string_lossy(), text: &text }),
-            Err(source) => Err(ThemeError::Unreadable { path, source }),
+            Err(error) => Err(ThemeError::Unreadable { path, source: error.into() }),
         }
     }
 

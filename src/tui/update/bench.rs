@@ -1,7 +1,7 @@
 //! The bench: layers, policies, the engine, and the cell that waits for them.
 
 use super::{complain, notice};
-use crate::policy::{Exposure, Layer, Policy, SettingError};
+use crate::policy::{Exposure, Layer, Policy, SeccompChoice, SettingError};
 use crate::text::visible_str;
 use crate::tui::action::{CellRequest, Effect};
 use crate::tui::overlay::Overlay;
@@ -40,6 +40,10 @@ pub(super) fn reset(state: &mut State) -> Vec<Effect> {
 pub(super) fn set(state: &mut State, layer: Layer, typed: &str) -> Result<Vec<Effect>, SettingError> {
     let mut policy = state.bench.policy.clone();
     policy.set(layer, typed)?;
+    if let SeccompChoice::File(path) = &mut policy.seccomp.setting {
+        // It is to mean the same file wherever the policy is saved, and from wherever the next session begins.
+        *path = state.directory.join(&*path);
+    }
     Ok(adopt(state, policy, None))
 }
 

@@ -121,7 +121,7 @@ fn expire(state: &mut State) {
 /// What is to be remembered of the session as it is.
 pub fn session(state: &State) -> Session {
     Session {
-        policy: Some(state.bench.base.name.clone()),
+        policy: Some(state.bench.base.source.clone()),
         changes: Session::changes_of(&state.bench.policy, &state.bench.base),
         theme: Some(state.theme_name.clone()),
         splits: state.splits.clone(),
