@@ -232,6 +232,11 @@ impl Cell {
         self.why_lost(&error).await
     }
 
+    /// Whether the waiting cell is lost by now; never under native enforcement.
+    pub fn is_lost(&self) -> bool {
+        matches!(&self.io, Io::Shim(link) if link.is_disturbed())
+    }
+
     /// Runs the specimen to its end and removes the cell. Everything that happens goes to `events`, the last thing
     /// being its end, which is returned too. `control` holds the run, lets it go on and stops it.
     pub async fn run(
@@ -345,6 +350,8 @@ async fn meet_shim(engine: &dyn Engine, name: &CellName, door: Door) -> Result<L
         }
     };
     tokio::select! {
+        // First, for a workbench that was suspended meanwhile finds every time over.
+        biased;
         greeted = greeted => greeted,
         code = dead => Err(StartError::ShimSilent { code }),
         () = sleep(READY_TIMEOUT) => Err(StartError::Slow { what: "the start of the cell's shim" }),

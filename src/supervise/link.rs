@@ -152,6 +152,11 @@ impl Link {
         }
     }
 
+    /// Whether that has happened by now.
+    pub fn is_disturbed(&self) -> bool {
+        !matches!(recv(self.socket.get_ref(), &mut [0; 1], RecvFlags::PEEK), Err(rustix::io::Errno::AGAIN))
+    }
+
     /// The shim's next word.
     ///
     /// # Errors
@@ -214,4 +219,22 @@ pub fn pid_of(pidfd: &OwnedFd) -> io::Result<u32> {
     info.lines()
         .find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok())
         .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::net::socketpair;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_shim_that_is_gone_is_seen_before_anybody_waited_for_it() {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (ours, shims) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let link = Link { socket: watch(ours).unwrap() };
+        assert!(!link.is_disturbed());
+        drop(shims);
+        assert!(link.is_disturbed());
+        assert!(matches!(link.disturbed().await, LinkError::Closed));
+    }
 }

@@ -79,7 +79,7 @@ impl<'a> Watch<'a> {
         tokio::pin!(ended);
         let mut samples = interval(INTERVAL);
         samples.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let deadline = cell.plan.deadline().map(|deadline| Instant::now() + deadline);
+        let mut deadline = cell.plan.deadline().map(|deadline| Instant::now() + deadline);
         let (mut cut, mut code) = (None, None);
         // Tried again until the end is seen.
         let mut kill_at = None;
@@ -87,6 +87,26 @@ impl<'a> Watch<'a> {
         // The streams end with the container; output is read to its end, then the exit code.
         while attached || code.is_none() {
             tokio::select! {
+                // The end goes first, and a flood of output last.
+                biased;
+                result = &mut ended, if code.is_none() => code = Some(result),
+                () = stopped(&mut control), if cut.is_none() => {
+                    cut = Some(Outcome::Stopped);
+                    kill_at = Some(Instant::now());
+                }
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() && cut.is_none() => {
+                    deadline = None;
+                    // A workbench that was suspended meanwhile may not have heard of the end yet.
+                    if !cell.site.engine.inspect(&cell.name).await.is_ok_and(|seen| !seen.running) {
+                        cut = Some(Outcome::TimedOut);
+                        kill_at = Some(Instant::now());
+                    }
+                }
+                () = sleep_until(kill_at.unwrap_or_else(Instant::now)), if kill_at.is_some() && code.is_none() => {
+                    kill_at = Some(Instant::now() + KILL_AGAIN);
+                    let _ = cell.site.engine.kill(&cell.name).await;
+                }
+                _ = samples.tick() => self.sample(),
                 part = output.recv(), if attached => match part {
                     Some(Ok((stream, bytes))) => self.outboxes[usize::from(stream == Stream::Stderr)].take(&bytes),
                     Some(Err(error)) => {
@@ -95,20 +115,6 @@ impl<'a> Watch<'a> {
                     }
                     None => attached = false,
                 },
-                result = &mut ended, if code.is_none() => code = Some(result),
-                _ = samples.tick() => self.sample(),
-                () = stopped(&mut control), if cut.is_none() => {
-                    cut = Some(Outcome::Stopped);
-                    kill_at = Some(Instant::now());
-                }
-                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() && cut.is_none() => {
-                    cut = Some(Outcome::TimedOut);
-                    kill_at = Some(Instant::now());
-                }
-                () = sleep_until(kill_at.unwrap_or_else(Instant::now)), if kill_at.is_some() && code.is_none() => {
-                    kill_at = Some(Instant::now() + KILL_AGAIN);
-                    let _ = cell.site.engine.kill(&cell.name).await;
-                }
             }
         }
         feeding.abort();

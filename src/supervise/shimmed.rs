@@ -152,19 +152,21 @@ impl<'a> Watch<'a> {
         samples.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             tokio::select! {
+                // The shim's word goes first: a workbench that was suspended meanwhile finds every time over.
+                biased;
                 said = self.link.receive() => return match said {
                     Ok(FromShim::Exited(exited)) => End::Exited(exited),
                     Ok(FromShim::Failed(failed)) => End::Failed(failed),
                     Ok(_) => End::Lost(LinkError::Protocol("an unexpected packet")),
                     Err(error) => End::Lost(error),
                 },
-                _ = samples.tick() => self.sample(),
                 () = self.kill_cell.notified() => self.order(tag::KILL).await,
                 wanted = turned(&mut control, obeyed), if obeyed != Control::Stop => {
                     obeyed = wanted;
                     self.obey(wanted).await;
                 }
                 () = sleep_until(self.kill_at.unwrap_or_else(Instant::now)), if self.kill_is_due() => self.kill().await,
+                _ = samples.tick() => self.sample(),
             }
         }
     }
@@ -252,10 +254,9 @@ impl<'a> Watch<'a> {
     async fn outcome(&self, end: End, argv: &[String]) -> Outcome {
         match (end, self.cut) {
             (End::Failed(failed), _) => Outcome::NotStarted(explain(failed, self.cell, argv)),
-            (End::Exited(exited), _) if exited.timed_out => Outcome::TimedOut,
-            (_, Cut::Deadline) => Outcome::TimedOut,
-            (End::Exited(_) | End::Lost(_), Cut::Stopped) => Outcome::Stopped,
-            (End::Exited(exited), Cut::Not) => from_wait_status(exited.status),
+            (End::Exited(exited), cut) => cut.outcome(exited),
+            (End::Lost(_), Cut::Deadline) => Outcome::TimedOut,
+            (End::Lost(_), Cut::Stopped) => Outcome::Stopped,
             (End::Lost(error), Cut::Not) => Outcome::CellLost(self.cell.why_lost(&error).await),
         }
     }
@@ -267,6 +268,18 @@ enum Cut {
     Not,
     Stopped,
     Deadline,
+}
+
+impl Cut {
+    /// The outcome where the shim lived to tell the end. It keeps the deadline itself: where it did not see it pass,
+    /// the specimen had ended before the engine's kill, which a workbench that was suspended orders too late.
+    fn outcome(self, exited: Exited) -> Outcome {
+        match self {
+            _ if exited.timed_out => Outcome::TimedOut,
+            Self::Stopped => Outcome::Stopped,
+            Self::Not | Self::Deadline => from_wait_status(exited.status),
+        }
+    }
 }
 
 /// wait(2): the low seven bits are the signal, the next byte the exit code.
@@ -295,5 +308,21 @@ fn explain(failed: Failed, cell: &Cell, argv: &[String]) -> String {
                 .to_owned()
         }
         (stage, _) => format!("the shim failed at {stage:?}: {reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_specimen_that_ended_by_itself_is_never_told_as_timed_out() {
+        let exited = |timed_out| Exited { status: 3 << 8, elapsed_us: 0, timed_out };
+        assert_eq!(Cut::Deadline.outcome(exited(false)), Outcome::Exited(3));
+        assert_eq!(Cut::Not.outcome(exited(false)), Outcome::Exited(3));
+        assert_eq!(Cut::Stopped.outcome(exited(false)), Outcome::Stopped);
+        for cut in [Cut::Not, Cut::Stopped, Cut::Deadline] {
+            assert_eq!(cut.outcome(exited(true)), Outcome::TimedOut);
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::action::{Action, Effect};
 use super::exec::Exec;
 use super::keymap::Keymap;
 use super::session::Session;
-use super::state::{Phase, State};
+use super::state::{Phase, RunId, State};
 use super::terminal::{self, Terminal};
 use super::theme::{Depth, ThemeError};
 use super::update::{self, update};
@@ -34,6 +34,9 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// How long what happened is taken in before the next frame, however much there is.
 const BUDGET: Duration = Duration::from_millis(4);
+
+/// How long a suspension waits until the run is held.
+const HOLD_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Keys that may wait.
 const KEY_ROOM: usize = 256;
@@ -92,9 +95,14 @@ pub fn open(config: Config, options: &Options) -> Result<u8, TuiError> {
         .enable_all()
         .build()
         .map_err(TuiError::terminal("starting the runtime"))?;
+    // Before the terminal is taken: a signal would leave it as it is then.
+    let signals = {
+        let _within = runtime.enter();
+        Signals::listen().map_err(TuiError::terminal("listening for signals"))?
+    };
     let terminal = Terminal::enter(config.tui.mouse).map_err(TuiError::terminal("opening the workbench"))?;
     state.size = terminal.size().map_err(TuiError::terminal("asking the terminal for its size"))?;
-    let status = runtime.block_on(App::new(terminal, state).run(config, depth, effects));
+    let status = runtime.block_on(App::new(terminal, state).run(config, depth, effects, signals));
     // What still blocks in a thread of the runtime (a stuck file system) is not waited for.
     runtime.shutdown_background();
     status
@@ -109,6 +117,41 @@ struct App {
     dirty: bool,
     /// A key was pressed since the last frame.
     pressed: bool,
+    /// A suspension that waits until the run is held.
+    suspending: Option<Suspending>,
+}
+
+/// A suspension that waits until the run is held, so that nobody has to answer its calls, but no longer than until then.
+#[derive(Clone, Copy)]
+struct Suspending {
+    run: RunId,
+    until: Instant,
+}
+
+/// What a suspension means for the run under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meanwhile {
+    /// Nothing: there is none, or it is held.
+    Nothing,
+    /// It has to be held first.
+    Hold(RunId),
+    /// It needs the workbench awake, and why.
+    Refused(&'static str),
+}
+
+impl Meanwhile {
+    fn of(state: &State) -> Self {
+        let Some(run) = state.runs.live() else { return Self::Nothing };
+        let supervised = run.log.summary.cell.as_ref().is_none_or(|cell| cell.enforcement.is_supervised());
+        match run.phase {
+            Phase::Starting => Self::Refused("a run begins: suspend once it does, or stop it first"),
+            _ if !supervised => Self::Refused(
+                "under native enforcement a run cannot be held, and hotcell keeps its deadline: stop it first",
+            ),
+            Phase::Running => Self::Hold(run.id),
+            Phase::Held | Phase::Ended => Self::Nothing,
+        }
+    }
 }
 
 /// How an action leaves the workbench.
@@ -120,44 +163,74 @@ enum Flow {
 
 impl App {
     fn new(terminal: Terminal, state: State) -> Self {
-        Self { terminal, state, opened: Instant::now(), drawn: None, dirty: true, pressed: false }
+        Self { terminal, state, opened: Instant::now(), drawn: None, dirty: true, pressed: false, suspending: None }
     }
 
-    async fn run(mut self, config: Config, depth: Depth, effects: Vec<Effect>) -> Result<u8, TuiError> {
+    async fn run(
+        mut self,
+        config: Config,
+        depth: Depth,
+        effects: Vec<Effect>,
+        signals: Signals,
+    ) -> Result<u8, TuiError> {
         // The first frame waits for nothing.
         self.draw()?;
         let (mut exec, mut inbox) = Exec::start(config, depth);
-        let mut signals = Signals::listen().map_err(TuiError::terminal("listening for signals"))?;
+        let left = self.turns(&mut exec, &mut inbox, effects, signals).await;
+        // Whatever it was left for, the session is remembered and the cells are removed.
+        exec.perform(Effect::Remember(Box::new(update::session(&self.state))));
+        // Nobody takes anything in any more, so nobody is to wait for that.
+        drop(inbox);
+        // The terminal stays ours until the cells are gone: what is typed by now would be read here, not by the shell.
+        update::leaving(&mut self.state);
+        // It may be gone.
+        let _ = self.draw();
+        exec.close().await;
+        left.map(|()| 0)
+    }
+
+    /// Does what happens, until the workbench is left.
+    async fn turns(
+        &mut self,
+        exec: &mut Exec,
+        inbox: &mut mpsc::Receiver<Action>,
+        effects: Vec<Effect>,
+        mut signals: Signals,
+    ) -> Result<(), TuiError> {
         let (keys_in, mut keys) = mpsc::channel(KEY_ROOM);
         terminal::spawn_reader(move |event| keys_in.blocking_send(event).is_ok())
             .map_err(TuiError::terminal("reading the terminal"))?;
-        let mut flow = self.perform(&mut exec, effects)?;
+        let mut flow = self.perform(exec, effects)?;
         while flow == Flow::Stay {
             let wake = self.wake();
             flow = tokio::select! {
                 biased;
+                () = signals.next() => self.act(exec, Action::Terminate)?,
+                error = terminal::panicked() => return Err(TuiError::terminal("drawing")(error)),
                 event = keys.recv() => match event {
-                    Some(event) => self.key(&mut exec, event)?,
+                    Some(event) => self.key(exec, event)?,
                     // The terminal is gone.
                     None => Flow::Leave,
                 },
-                () = signals.next() => self.act(&mut exec, Action::Terminate)?,
                 action = inbox.recv() => match action {
-                    Some(action) => self.take_in(&mut exec, action, &mut inbox, &keys)?,
+                    Some(action) => self.take_in(exec, action, inbox, &keys)?,
                     None => Flow::Leave,
                 },
-                () = sleep_until(wake) => self.act(&mut exec, Action::Tick)?,
+                () = sleep_until(wake) => {
+                    self.dirty = true;
+                    Flow::Stay
+                }
             };
-            if self.dirty && Instant::now() >= self.due() {
+            if flow == Flow::Stay && self.may_suspend() {
+                flow = self.suspend(exec)?;
+            }
+            if flow == Flow::Stay && self.dirty && Instant::now() >= self.due() {
+                // However much happens, the clock goes on.
+                flow = self.act(exec, Action::Tick)?;
                 self.draw()?;
             }
         }
-        exec.perform(Effect::Remember(Box::new(update::session(&self.state))));
-        // The terminal stays ours until the cells are gone: what is typed by now would be read here, not by the shell.
-        update::leaving(&mut self.state);
-        self.draw()?;
-        exec.close().await;
-        Ok(0)
+        Ok(())
     }
 
     /// Takes in what has happened, until a key waits or it has taken long enough.
@@ -198,7 +271,7 @@ impl App {
         for effect in effects {
             match effect {
                 Effect::Quit => return Ok(Flow::Leave),
-                Effect::Suspend => return self.suspend(exec),
+                Effect::Suspend => return self.prepare_suspension(exec),
                 Effect::Redraw => self.terminal.clear().map_err(TuiError::terminal("clearing the terminal"))?,
                 Effect::Copy(text) => terminal::copy(&text).map_err(TuiError::terminal("writing to the terminal"))?,
                 effect => exec.perform(effect),
@@ -207,8 +280,29 @@ impl App {
         Ok(Flow::Stay)
     }
 
+    fn prepare_suspension(&mut self, exec: &mut Exec) -> Result<Flow, TuiError> {
+        match Meanwhile::of(&self.state) {
+            Meanwhile::Nothing => self.suspend(exec),
+            Meanwhile::Hold(run) => {
+                exec.perform(Effect::Hold(run, true));
+                self.suspending = Some(Suspending { run, until: Instant::now() + HOLD_PATIENCE });
+                Ok(Flow::Stay)
+            }
+            Meanwhile::Refused(why) => self.act(exec, Action::Told(why.to_owned())),
+        }
+    }
+
+    fn may_suspend(&self) -> bool {
+        self.suspending.is_some_and(|suspending| {
+            Meanwhile::of(&self.state) == Meanwhile::Nothing || Instant::now() >= suspending.until
+        })
+    }
+
     fn suspend(&mut self, exec: &mut Exec) -> Result<Flow, TuiError> {
         self.terminal.suspend().map_err(TuiError::terminal("giving the terminal back"))?;
+        if let Some(Suspending { run, .. }) = self.suspending.take() {
+            exec.perform(Effect::Hold(run, false));
+        }
         let size = self.terminal.size().map_err(TuiError::terminal("asking the terminal for its size"))?;
         self.act(exec, Action::Resize(size))
     }
@@ -228,8 +322,9 @@ impl App {
         let running = self.state.runs.live().is_some_and(|run| matches!(run.phase, Phase::Starting | Phase::Running));
         let clock = running.then_some(now + TICK);
         let notice = self.state.notice.as_ref().map(|notice| self.opened + notice.until);
+        let suspension = self.suspending.map(|suspending| suspending.until);
         // An hour stands for never.
-        clock.into_iter().chain(notice).min().unwrap_or(now + Duration::from_hours(1))
+        clock.into_iter().chain(notice).chain(suspension).min().unwrap_or(now + Duration::from_hours(1))
     }
 
     fn draw(&mut self) -> Result<(), TuiError> {
@@ -243,20 +338,57 @@ impl App {
 }
 
 /// The signals that ask a workbench to end.
-struct Signals([Signal; 3]);
+struct Signals([Signal; 4]);
 
 impl Signals {
     fn listen() -> io::Result<Self> {
-        Ok(Self([signal(SignalKind::terminate())?, signal(SignalKind::hangup())?, signal(SignalKind::interrupt())?]))
+        let [terminate, hangup, interrupt, quit] =
+            [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt(), SignalKind::quit()].map(signal);
+        Ok(Self([terminate?, hangup?, interrupt?, quit?]))
     }
 
     /// Resolves at the next one.
     async fn next(&mut self) {
-        let [terminate, hangup, interrupt] = &mut self.0;
+        let [terminate, hangup, interrupt, quit] = &mut self.0;
         tokio::select! {
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
             _ = interrupt.recv() => {}
+            _ = quit.recv() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ratatui::layout::Size;
+
+    use crate::run::{Enforcement, Outcome};
+    use crate::tui::fixture;
+
+    const SIZE: Size = fixture::STANDARD;
+
+    #[test]
+    fn a_suspension_holds_what_runs_unless_nothing_moves_anyway() {
+        let running = fixture::running(SIZE);
+        assert_eq!(Meanwhile::of(&running), Meanwhile::Hold(RunId(1)));
+        for state in [fixture::ready(SIZE), fixture::held(SIZE), fixture::ended(SIZE)] {
+            assert_eq!(Meanwhile::of(&state), Meanwhile::Nothing);
+        }
+    }
+
+    #[test]
+    fn a_run_that_cannot_be_held_refuses_the_suspension_until_it_is_over() {
+        let refused = |state: &State| matches!(Meanwhile::of(state), Meanwhile::Refused(_));
+        let mut begun = fixture::ready(SIZE);
+        fixture::press(&mut begun, crate::tui::command::Command::Run);
+        assert!(refused(&begun));
+        let mut native = fixture::running(SIZE);
+        let run = native.runs.kept.back_mut().unwrap();
+        run.log.summary.cell.as_mut().unwrap().enforcement = Enforcement::Native;
+        assert!(refused(&native));
+        fixture::end(&mut native, Outcome::Exited(0));
+        assert_eq!(Meanwhile::of(&native), Meanwhile::Nothing);
     }
 }

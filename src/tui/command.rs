@@ -117,7 +117,7 @@ commands! {
     Narrower, "narrower", [Global], ["<"], "Make the focused pane narrower";
     Theme, "theme", [Global], ["T"], "Choose the colours";
     Redraw, "redraw", [Global], ["ctrl-l"], "Draw the whole screen anew";
-    Suspend, "suspend", [Global], ["ctrl-z"], "Give the terminal back to the shell until `fg`; a run goes on";
+    Suspend, "suspend", [Global], ["ctrl-z"], "Give the terminal back to the shell until `fg`; what runs is held";
     Quit, "quit", [Global], ["q", "ctrl-q", "ctrl-c"], "Leave; what runs is killed and its cell removed";
 
     Up, "up", [Move, Edit, Field], ["up", "k"], "Up";

@@ -20,9 +20,13 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::{Frame, TerminalOptions, Viewport};
 use rustix::process::{Signal, kill_current_process_group};
+use tokio::sync::Notify;
 
 /// Whether the terminal is ours now. There is one terminal a process, and a panic in any thread has to give it back.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// A panic gave it back.
+static PANICKED: Notify = Notify::const_new();
 
 /// Longer than a signal needs to stop every thread.
 const STOPPING: Duration = Duration::from_millis(50);
@@ -58,7 +62,7 @@ impl Terminal {
     /// When it cannot be written, or the terminal was given back because a thread panicked.
     pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
         if !TAKEN.load(Ordering::SeqCst) {
-            return Err(io::Error::other("the terminal was given back, for a part of hotcell panicked"));
+            return Err(given_back());
         }
         send(&self.screen.frame(render)?)
     }
@@ -173,6 +177,16 @@ fn give_back() -> io::Result<()> {
     disable_raw_mode().and(shown)
 }
 
+/// Resolves once a panic has given the terminal back: nothing else would tell a workbench that waits for a key.
+pub async fn panicked() -> io::Error {
+    PANICKED.notified().await;
+    given_back()
+}
+
+fn given_back() -> io::Error {
+    io::Error::other("the terminal was given back, for a part of hotcell panicked")
+}
+
 /// Has every panic give the terminal back before its message is printed.
 fn give_back_on_panic() {
     static ONCE: Once = Once::new();
@@ -180,6 +194,7 @@ fn give_back_on_panic() {
         let print = panic::take_hook();
         panic::set_hook(Box::new(move |what| {
             let _ = give_back();
+            PANICKED.notify_one();
             print(what);
         }));
     });
@@ -327,5 +342,14 @@ mod tests {
     #[test]
     fn giving_back_what_was_never_taken_does_nothing() {
         assert!(give_back().is_ok() && give_back().is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_any_thread_wakes_whoever_waits() {
+        let waiting = tokio::spawn(panicked());
+        give_back_on_panic();
+        assert!(thread::spawn(|| panic!("on purpose")).join().is_err());
+        let error = tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it wakes").unwrap();
+        assert!(error.to_string().contains("panicked"), "{error}");
     }
 }

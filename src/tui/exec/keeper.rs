@@ -1,11 +1,15 @@
-//! The keeper of cells: one task that makes the cell that waits, gives it to a run, and removes it. Orders are done one
-//! after the other, so no two cells are ever made at a time.
+//! The keeper of cells: one task that has the cell made that waits, gives it to a run, and has it removed. It waits for
+//! no engine itself, so every order is done at once.
 
-use std::collections::VecDeque;
+use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::making::{Coming, Making, remove};
 
 use crate::config::{Config, host_environment};
 use crate::engine::discover::EngineChoice;
@@ -21,6 +25,9 @@ use crate::tui::state::{EngineFacts, Planned, RunId, Ticket};
 
 /// Events of a run that may wait for the inbox before the specimen's output does.
 const EVENT_ROOM: usize = 4096;
+
+/// How long a cell that is still being made is waited for on the way out; after that it is its reaper's.
+const LAST_MAKING: Duration = Duration::from_secs(1);
 
 /// What the keeper is told to do.
 pub(super) enum Order {
@@ -38,16 +45,6 @@ pub(super) enum Order {
     Close(oneshot::Sender<()>),
 }
 
-impl Order {
-    /// A cell that an earlier order asked for is of no use after this one.
-    fn takes_the_cell(&self) -> bool {
-        match self {
-            Self::Connect(_) | Self::Warm(..) | Self::Run(..) | Self::Close(_) => true,
-            Self::Stop(_) | Self::Hold(..) => false,
-        }
-    }
-}
-
 /// A run under way.
 struct Live {
     id: RunId,
@@ -55,51 +52,59 @@ struct Live {
     task: JoinHandle<()>,
 }
 
+impl Live {
+    /// Has it held, let go on or stopped; after a stop nothing counts, even where the run has not looked yet.
+    fn turn(&self, control: Control) {
+        self.control.send_if_modified(|now| {
+            let counts = *now != Control::Stop;
+            if counts {
+                *now = control;
+            }
+            counts
+        });
+    }
+}
+
 /// Keeps the cells.
 pub(super) struct Keeper {
     config: Arc<Config>,
     inbox: mpsc::Sender<Action>,
-    place: Option<(Site, Capabilities)>,
-    warm: Option<(Ticket, Cell)>,
+    connecting: Option<JoinHandle<Result<Place, String>>>,
+    place: Option<Place>,
+    warm: Option<(Ticket, Coming)>,
     live: Option<Live>,
 }
+
+/// Where cells are made, and what can be asked for there.
+type Place = (Site, Capabilities);
 
 impl Keeper {
     /// A keeper of nothing yet.
     pub(super) fn new(config: Arc<Config>, inbox: mpsc::Sender<Action>) -> Self {
-        Self { config, inbox, place: None, warm: None, live: None }
+        Self { config, inbox, connecting: None, place: None, warm: None, live: None }
     }
 
     /// Does what is ordered, until the last order.
     pub(super) async fn keep(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
-        let mut waiting = VecDeque::new();
         loop {
-            if waiting.is_empty() {
-                tokio::select! {
-                    order = orders.recv() => match order {
-                        Some(order) => waiting.push_back(order),
-                        None => return,
-                    },
-                    why = lost(&mut self.warm) => self.drop_lost(why).await,
-                }
-            }
-            while let Ok(order) = orders.try_recv() {
-                waiting.push_back(order);
-            }
-            match waiting.pop_front() {
-                None => {}
-                Some(Order::Connect(choice)) => self.connect(&choice).await,
-                Some(Order::Warm(..)) if waiting.iter().any(Order::takes_the_cell) => {}
-                Some(Order::Warm(ticket, request)) => self.warm_up(ticket, *request).await,
-                Some(Order::Run(id, request, specimen)) => self.run(id, *request, *specimen).await,
-                Some(Order::Stop(id)) => self.control(id, Control::Stop),
-                Some(Order::Hold(id, held)) => self.control(id, if held { Control::Hold } else { Control::Go }),
-                Some(Order::Close(closed)) => {
-                    self.close().await;
-                    // Nobody may be waiting any more.
-                    let _ = closed.send(());
-                    return;
-                }
+            tokio::select! {
+                biased;
+                order = orders.recv() => match order {
+                    Some(Order::Connect(choice)) => self.connect(choice),
+                    Some(Order::Warm(ticket, request)) => self.warm_up(ticket, *request).await,
+                    Some(Order::Run(id, request, specimen)) => self.run(id, &request, *specimen).await,
+                    Some(Order::Stop(id)) => self.control(id, Control::Stop),
+                    Some(Order::Hold(id, held)) => self.control(id, if held { Control::Hold } else { Control::Go }),
+                    Some(Order::Close(closed)) => {
+                        self.close().await;
+                        // Nobody may be waiting any more.
+                        let _ = closed.send(());
+                        return;
+                    }
+                    None => return,
+                },
+                found = found(&mut self.connecting) => self.connected(found).await,
+                turn = turn(&mut self.warm) => self.turned(turn).await,
             }
         }
     }
@@ -109,37 +114,23 @@ impl Keeper {
         let _ = self.inbox.send(action).await;
     }
 
-    async fn connect(&mut self, choice: &EngineChoice) {
-        self.discard().await;
-        let found = self.find(choice).await;
-        let told = match found {
-            Ok((site, capabilities)) => {
-                let facts =
-                    EngineFacts { endpoint: site.engine.endpoint().clone(), capabilities: capabilities.clone() };
-                self.sweep(&site);
-                self.place = Some((site, capabilities));
-                Ok(Box::new(facts))
-            }
-            Err(reason) => {
-                self.place = None;
-                Err(reason)
-            }
-        };
-        self.tell(Action::Connected(told)).await;
+    fn connect(&mut self, choice: EngineChoice) {
+        self.place = None;
+        if let Some((_, Coming::Ready(cell))) = self.warm.take() {
+            remove(cell);
+        }
+        self.connecting = Some(tokio::spawn(find(Arc::clone(&self.config), choice)));
     }
 
-    async fn find(&self, choice: &EngineChoice) -> Result<(Site, Capabilities), String> {
-        let endpoints = candidates(choice, &Surroundings::real()).map_err(|error| error.to_string())?;
-        let (engine, _) = first_answering(endpoints).await.map_err(|error| error.to_string())?;
-        let capabilities = engine.capabilities().await.map_err(|error| error.to_string())?;
-        let site = Site {
-            engine: Arc::new(engine),
-            engine_version: capabilities.version.clone(),
-            run_dir: self.config.prepare_run_dir().map_err(|error| error.to_string())?,
-            owner: Owner::this_process().map_err(|error| format!("reading /proc: {error}"))?,
-            reaper: supervise::OWN_PROGRAM.into(),
-        };
-        Ok((site, capabilities))
+    async fn connected(&mut self, found: Result<Place, String>) {
+        self.connecting = None;
+        let told = found.map(|(site, capabilities)| {
+            let facts = EngineFacts { endpoint: site.engine.endpoint().clone(), capabilities: capabilities.clone() };
+            self.sweep(&site);
+            self.place = Some((site, capabilities));
+            Box::new(facts)
+        });
+        self.tell(Action::Connected(told)).await;
     }
 
     /// Removes what crashed workbenches left; it touches nothing that has an owner.
@@ -169,39 +160,53 @@ impl Keeper {
     }
 
     async fn warm_up(&mut self, ticket: Ticket, request: CellRequest) {
-        let made = self.warm_cell(ticket, &request).await;
-        if made.is_err() {
-            self.discard().await;
+        if let Err(reason) = self.begin_warming(ticket, request).await {
+            self.fail(ticket, reason).await;
         }
-        self.tell(Action::Warmed(ticket, made)).await;
     }
 
-    async fn warm_cell(&mut self, ticket: Ticket, request: &CellRequest) -> Result<(), String> {
-        let (site, plan) = self.plan(request)?;
+    async fn begin_warming(&mut self, ticket: Ticket, request: CellRequest) -> Result<(), String> {
+        let (site, plan) = self.plan(&request)?;
         self.tell(Action::Planned(ticket, Box::new(planned(&plan)))).await;
-        let placeholder;
-        let specimen = if let Some(specimen) = &request.specimen {
-            specimen
-        } else {
-            placeholder = self.placeholder()?;
-            &placeholder
-        };
-        let plan = match self.warm.take() {
+        let specimen = request.specimen.map_or_else(|| self.placeholder(), Ok)?;
+        let cell = self.cell_for(site, plan, &specimen);
+        let waits = matches!(cell, Coming::Ready(_));
+        self.warm = Some((ticket, cell));
+        if waits {
+            self.tell(Action::Warmed(ticket, Ok(()))).await;
+        }
+        Ok(())
+    }
+
+    /// No cell can be had: one for an earlier request is of no use.
+    async fn fail(&mut self, ticket: Ticket, reason: String) {
+        if let Some((_, Coming::Ready(cell))) = self.warm.take() {
+            remove(cell);
+        }
+        self.tell(Action::Warmed(ticket, Err(reason))).await;
+    }
+
+    /// The cell that such a plan asks for: the one that waits or is being made, else a new one, and the other is void.
+    fn cell_for(&mut self, site: Site, plan: CellPlan, specimen: &Specimen) -> Coming {
+        let plan = match self.warm.take().map(|(_, cell)| cell) {
             None => plan,
-            Some((_, mut cell)) => match cell.adopt(plan, specimen) {
-                Ok(()) => {
-                    self.warm = Some((ticket, cell));
-                    return Ok(());
-                }
+            Some(Coming::Making(mut making)) => match making.adopt(plan, specimen) {
+                Ok(()) => return Coming::Making(making),
+                Err(plan) => *plan,
+            },
+            Some(Coming::Ready(cell)) if cell.is_lost() => {
+                remove(cell);
+                plan
+            }
+            Some(Coming::Ready(mut cell)) => match cell.adopt(plan, specimen) {
+                Ok(()) => return Coming::Ready(cell),
                 Err(plan) => {
                     remove(cell);
                     *plan
                 }
             },
         };
-        let cell = Cell::make(site, plan, specimen).await.map_err(|error| error.to_string())?;
-        self.warm = Some((ticket, cell));
-        Ok(())
+        Coming::Making(Making::begin(site, plan, specimen.clone()))
     }
 
     /// What a cell is made for while there is nothing to run.
@@ -212,73 +217,99 @@ impl Keeper {
             .map_err(|error| error.to_string())
     }
 
-    async fn run(&mut self, id: RunId, request: CellRequest, specimen: Specimen) {
-        let (site, plan) = match self.plan(&request) {
+    async fn run(&mut self, id: RunId, request: &CellRequest, specimen: Specimen) {
+        let (site, plan) = match self.plan(request) {
             Ok(planned) => planned,
             Err(reason) => {
-                not_started(&self.inbox, id, reason).await;
+                tell_end(&self.inbox, id, Outcome::NotStarted(reason)).await;
                 return;
             }
         };
-        let warm = match self.warm.take() {
-            None => Err(Box::new(plan)),
-            Some((_, mut cell)) => match cell.adopt(plan, &specimen) {
-                Ok(()) => Ok(cell),
-                Err(plan) => {
-                    remove(cell);
-                    Err(plan)
-                }
-            },
-        };
+        let cell = self.cell_for(site, plan, &specimen);
         let (control, controlled) = watch::channel(Control::Go);
-        let task = tokio::spawn(run_in(warm, site, specimen, id, self.inbox.clone(), controlled));
+        let task = tokio::spawn(run_in(cell, specimen, id, self.inbox.clone(), controlled));
         self.live = Some(Live { id, control, task });
     }
 
     fn control(&self, id: RunId, control: Control) {
         if let Some(live) = self.live.as_ref().filter(|live| live.id == id) {
-            // A run that is over needs no control.
-            let _ = live.control.send(control);
+            live.turn(control);
         }
     }
 
-    async fn drop_lost(&mut self, why: String) {
-        if let Some((ticket, cell)) = self.warm.take() {
-            remove(cell);
-            self.tell(Action::WarmLost(ticket, why)).await;
-        }
-    }
-
-    async fn discard(&mut self) {
-        if let Some((_, cell)) = self.warm.take() {
-            // What the engine cannot remove is the reaper's.
-            let _ = cell.discard().await;
+    /// The cell that is to wait was made, or one that waited was lost.
+    async fn turned(&mut self, turn: Turn) {
+        let Some((ticket, cell)) = self.warm.take() else { return };
+        match turn {
+            Turn::Made(Ok(cell)) => {
+                self.warm = Some((ticket, Coming::Ready(*cell)));
+                self.tell(Action::Warmed(ticket, Ok(()))).await;
+            }
+            Turn::Made(Err(reason)) => self.fail(ticket, reason).await,
+            Turn::Lost(why) => {
+                if let Coming::Ready(cell) = cell {
+                    remove(cell);
+                }
+                self.tell(Action::WarmLost(ticket, why)).await;
+            }
         }
     }
 
     async fn close(&mut self) {
         if let Some(live) = self.live.take() {
-            let _ = live.control.send(Control::Stop);
+            live.turn(Control::Stop);
             let _ = live.task.await;
         }
-        self.discard().await;
+        let last = match self.warm.take() {
+            None => return,
+            Some((_, Coming::Ready(cell))) => Ok(cell),
+            Some((_, Coming::Making(mut making))) => match timeout(LAST_MAKING, making.made()).await {
+                Ok(made) => made,
+                Err(_) => return,
+            },
+        };
+        if let Ok(cell) = last {
+            // What the engine cannot remove is the reaper's.
+            let _ = cell.discard().await;
+        }
     }
 }
 
-/// Removes a cell that nobody needs, without anybody waiting for it.
-fn remove(cell: Cell) {
-    tokio::spawn(async move {
-        // What the engine cannot remove is the reaper's.
-        let _ = cell.discard().await;
-    });
+/// What became of the cell that is to wait.
+enum Turn {
+    Made(Result<Box<Cell>, String>),
+    Lost(String),
 }
 
-/// Resolves when the cell that waits is gone; never where none waits.
-async fn lost(warm: &mut Option<(Ticket, Cell)>) -> String {
+/// Resolves when the cell that is made is made, or the one that waits is gone; never where there is neither.
+async fn turn(warm: &mut Option<(Ticket, Coming)>) -> Turn {
     match warm {
-        Some((_, cell)) => cell.lost().await,
-        None => std::future::pending().await,
+        Some((_, Coming::Making(making))) => Turn::Made(making.made().await.map(Box::new)),
+        Some((_, Coming::Ready(cell))) => Turn::Lost(cell.lost().await),
+        None => pending().await,
     }
+}
+
+/// Resolves when the engine that is looked for is found, or is not; never where none is looked for.
+async fn found(connecting: &mut Option<JoinHandle<Result<Place, String>>>) -> Result<Place, String> {
+    match connecting {
+        Some(found) => found.await.unwrap_or_else(|error| Err(error.to_string())),
+        None => pending().await,
+    }
+}
+
+async fn find(config: Arc<Config>, choice: EngineChoice) -> Result<Place, String> {
+    let endpoints = candidates(&choice, &Surroundings::real()).map_err(|error| error.to_string())?;
+    let (engine, _) = first_answering(endpoints).await.map_err(|error| error.to_string())?;
+    let capabilities = engine.capabilities().await.map_err(|error| error.to_string())?;
+    let site = Site {
+        engine: Arc::new(engine),
+        engine_version: capabilities.version.clone(),
+        run_dir: config.prepare_run_dir().map_err(|error| error.to_string())?,
+        owner: Owner::this_process().map_err(|error| format!("reading /proc: {error}"))?,
+        reaper: supervise::OWN_PROGRAM.into(),
+    };
+    Ok((site, capabilities))
 }
 
 fn planned(plan: &CellPlan) -> Planned {
@@ -291,35 +322,31 @@ fn planned(plan: &CellPlan) -> Planned {
     }
 }
 
-/// Runs the specimen to its end, in the cell that waited or in a new one.
+/// Runs the specimen to its end. Where it is stopped before it has a cell, the making goes on without it.
 async fn run_in(
-    warm: Result<Cell, Box<CellPlan>>,
-    site: Site,
+    cell: Coming,
     specimen: Specimen,
     id: RunId,
     inbox: mpsc::Sender<Action>,
     control: watch::Receiver<Control>,
 ) {
-    let cell = match warm {
+    let mut stopping = control.clone();
+    let made = tokio::select! {
+        biased;
+        // Where nobody is left who could stop it, nobody waits for it either.
+        _ = stopping.wait_for(|control| *control == Control::Stop) => Err(Outcome::Stopped),
+        made = cell.made() => made.map_err(Outcome::NotStarted),
+    };
+    let cell = match made {
         Ok(cell) => cell,
-        Err(plan) => {
-            let mut stopped = control.clone();
-            let made = tokio::select! {
-                made = Cell::make(site, *plan, &specimen) => made.map_err(|error| error.to_string()),
-                // What was made of it is the reaper's.
-                _ = stopped.wait_for(|control| *control == Control::Stop) => Err("stopped by the reviewer".to_owned()),
-            };
-            match made {
-                Ok(cell) => cell,
-                Err(reason) => {
-                    not_started(&inbox, id, reason).await;
-                    return;
-                }
-            }
+        Err(outcome) => {
+            tell_end(&inbox, id, outcome).await;
+            return;
         }
     };
     let (events, mut received) = mpsc::channel(EVENT_ROOM);
-    let telling = async {
+    // Its end drops the receiver: a run never waits for a workbench that is gone.
+    let telling = async move {
         while let Some(event) = received.recv().await {
             if inbox.send(Action::Run(id, Box::new(event))).await.is_err() {
                 return;
@@ -329,9 +356,12 @@ async fn run_in(
     tokio::join!(cell.run(&specimen, Stdin::Empty, events, control), telling);
 }
 
-async fn not_started(inbox: &mpsc::Sender<Action>, id: RunId, reason: String) {
-    let outcome = Outcome::NotStarted(reason);
-    let (duration, unseen, warnings) = (std::time::Duration::ZERO, None, Vec::new());
+/// Tells the end of a run that had no cell.
+async fn tell_end(inbox: &mpsc::Sender<Action>, id: RunId, outcome: Outcome) {
+    let (duration, unseen, warnings) = (Duration::ZERO, None, Vec::new());
     let event = RunEvent { at: duration, kind: EventKind::Exit { outcome, duration, unseen, warnings } };
     let _ = inbox.send(Action::Run(id, Box::new(event))).await;
 }
+
+#[cfg(test)]
+mod tests;

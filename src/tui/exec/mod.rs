@@ -3,14 +3,16 @@
 
 mod files;
 mod keeper;
+mod making;
+mod newest;
 
 use std::sync::Arc;
-use std::sync::mpsc as threads;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 use self::keeper::{Keeper, Order};
+use self::newest::{Put, Take, newest};
 use super::action::{Action, Effect, SETTLE};
 use super::highlight::Analyser;
 use super::theme::Depth;
@@ -37,7 +39,7 @@ pub struct Exec {
     engine: EngineChoice,
     inbox: mpsc::Sender<Action>,
     orders: mpsc::UnboundedSender<Order>,
-    texts: threads::Sender<Text>,
+    texts: Put<Text>,
 }
 
 impl Exec {
@@ -45,7 +47,7 @@ impl Exec {
     pub fn start(config: Config, depth: Depth) -> (Self, mpsc::Receiver<Action>) {
         let (inbox, received) = mpsc::channel(INBOX_ROOM);
         let (orders, ordered) = mpsc::unbounded_channel();
-        let (texts, to_analyse) = threads::channel();
+        let (texts, to_analyse) = newest();
         let config = Arc::new(config);
         tokio::spawn(Keeper::new(Arc::clone(&config), inbox.clone()).keep(ordered));
         analyse_on_a_thread(to_analyse, inbox.clone());
@@ -71,10 +73,7 @@ impl Exec {
             Effect::Run(id, request, specimen) => self.order(Order::Run(id, request, specimen)),
             Effect::Stop(id) => self.order(Order::Stop(id)),
             Effect::Hold(id, held) => self.order(Order::Hold(id, held)),
-            Effect::Analyse { revision, lines, language } => {
-                // The thread ends with the workbench alone.
-                let _ = self.texts.send(Text { revision, lines, language });
-            }
+            Effect::Analyse { revision, lines, language } => self.texts.put(Text { revision, lines, language }),
             Effect::Open(path) => {
                 let config = Arc::clone(&self.config);
                 self.blocking(move || files::open(path, &config));
@@ -123,14 +122,10 @@ impl Exec {
     }
 }
 
-fn analyse_on_a_thread(texts: threads::Receiver<Text>, inbox: mpsc::Sender<Action>) {
+fn analyse_on_a_thread(texts: Take<Text>, inbox: mpsc::Sender<Action>) {
     std::thread::spawn(move || {
         let mut analyser = Analyser::new();
-        while let Ok(mut text) = texts.recv() {
-            // Only the newest text is of interest.
-            while let Ok(newer) = texts.try_recv() {
-                text = newer;
-            }
+        while let Some(text) = texts.take() {
             let analysis = analyser.analyse(text.revision, &text.lines, text.language.as_deref());
             if inbox.blocking_send(Action::Analysed(Box::new(analysis))).is_err() {
                 return;
