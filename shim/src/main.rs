@@ -86,6 +86,9 @@ const DEATH_GRACE_US: u64 = 500_000;
 /// that keep sending each other SIGCONT may each have been continued by the other before that was stopped itself.
 const HOLD_AGAIN_US: (u64, u64) = (1000, 50_000);
 
+/// How many stops are sent each time, one behind the other: faster than those processes can continue each other.
+const HOLD_BURST: u32 = 64;
+
 /// The shim's whole state.
 struct Cell {
     socket: Fd,
@@ -129,7 +132,9 @@ impl Specimen {
         let since_us = self.held.as_ref().map_or(now, |held| held.since_us);
         let (soonest, latest) = HOLD_AGAIN_US;
         self.held = Some(Held { since_us, again_us: now + ((now - since_us) / 16).clamp(soonest, latest) });
-        sys::signal_all(libc::SIGSTOP);
+        for _ in 0..HOLD_BURST {
+            sys::signal_all(libc::SIGSTOP);
+        }
     }
 
     fn running_us(&self) -> u64 {

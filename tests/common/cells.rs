@@ -219,7 +219,7 @@ impl Live {
     #[track_caller]
     pub fn stands_still(&self) {
         let stopped = |processes: &[(i32, char)]| processes.iter().all(|(_, state)| *state == 'T');
-        within(Duration::from_secs(1), || {
+        within(Duration::from_secs(10), || {
             let processes = self.processes();
             if !processes.is_empty() && stopped(&processes) { Ok(()) } else { Err(format!("{processes:?}")) }
         });
