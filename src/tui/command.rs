@@ -158,7 +158,7 @@ commands! {
 
     Wrap, "wrap", [Output], ["w"], "Wrap long lines, or cut them";
     Split, "split", [Output], ["v"], "Show stdout and stderr side by side, or as they came";
-    SaveOutput, "save-output", [Output], ["S"], "Save the output that was kept to a file";
+    SaveOutput, "save-output", [Output], ["S"], "Save the output that was kept to a file; in the list of commands, the command";
     Copy, "copy", [Specimen, Denials, Output], ["y"], "Copy what the pane shows to the terminal's clipboard (OSC 52)";
     Follow, "follow", [Denials, Output], ["F"], "Keep the newest in sight, or stay";
 }

@@ -151,8 +151,10 @@ fn every_overlay() {
 #[test]
 fn every_theme_in_its_colours() {
     for theme in THEMES {
-        let state = themed(fixture::running(STANDARD), theme, Depth::True);
-        insta::assert_snapshot!(format!("theme {theme}"), styles(&draw(&state)));
+        for (name, state) in fixture::all(STANDARD) {
+            let state = themed(state, theme, Depth::True);
+            insta::assert_snapshot!(format!("theme {theme} {name}"), styles(&draw(&state)));
+        }
     }
     let state = themed(fixture::running(STANDARD), "dark", Depth::None);
     insta::assert_snapshot!("theme without colours", styles(&draw(&state)));

@@ -26,6 +26,8 @@ pub enum Asking {
     SaveSpecimen,
     /// Where to save the output.
     SaveOutput,
+    /// Where to save the equivalent command.
+    SaveCommand,
     /// The name of a new policy.
     SavePolicy,
     /// A regular expression to search a pane for.
@@ -40,6 +42,7 @@ impl Asking {
             Self::Open => "Open a specimen",
             Self::SaveSpecimen => "Save the specimen as",
             Self::SaveOutput => "Save the output as",
+            Self::SaveCommand => "Save the command as",
             Self::SavePolicy => "Save the policy as (a name)",
             Self::Search(Pane::Output) => "Search the output",
             Self::Search(_) => "Search the specimen",
@@ -50,7 +53,7 @@ impl Asking {
     const fn foot(self) -> &'static str {
         match self {
             Self::Open => "Tab completes · ↑↓ recent · Enter · Esc",
-            Self::SaveSpecimen | Self::SaveOutput => "Tab completes · Enter · Esc",
+            Self::SaveSpecimen | Self::SaveOutput | Self::SaveCommand => "Tab completes · Enter · Esc",
             Self::SavePolicy => "Enter · Esc",
             Self::Search(_) => "a regular expression · Enter · Esc",
             Self::Filter => "words, !word excludes · empty shows all · Enter · Esc",
@@ -59,7 +62,7 @@ impl Asking {
 
     /// Whether a path is typed, which Tab completes.
     pub const fn is_path(self) -> bool {
-        matches!(self, Self::Open | Self::SaveSpecimen | Self::SaveOutput)
+        matches!(self, Self::Open | Self::SaveSpecimen | Self::SaveOutput | Self::SaveCommand)
     }
 }
 

@@ -5,12 +5,14 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Text};
 
 use super::boxed;
+use crate::engine::EngineKind;
 use crate::plan::argv;
 use crate::policy::{Client, Layer};
 use crate::text::visible_str;
 use crate::tui::cells::{split_at_cells, wrap};
+use crate::tui::command::Command;
 use crate::tui::layout::inside;
-use crate::tui::state::State;
+use crate::tui::state::{EngineState, State};
 use crate::tui::theme::{Role, Theme};
 
 /// Cells of the box.
@@ -22,6 +24,19 @@ pub struct View {
     lines: Vec<(Role, String)>,
     scroll: u16,
     foot: String,
+}
+
+/// The client of the engine at hand.
+pub fn client(state: &State) -> Client {
+    match &state.engine {
+        EngineState::Up(facts) if facts.capabilities.kind == EngineKind::Podman => Client::Podman,
+        EngineState::Up(_) | EngineState::Connecting | EngineState::Lost(_) => Client::Docker,
+    }
+}
+
+/// The command of the engine at hand as a script, to be saved.
+pub fn script(state: &State) -> String {
+    format!("#!/bin/sh\n# {MOUNT}\nexec {}\n", command(state, client(state)))
 }
 
 /// The command for a client, as one line for a shell.
@@ -49,8 +64,8 @@ pub fn view(state: &State, scroll: u16) -> View {
             );
         }
     }
-    let copy = state.keymap.shown(crate::tui::command::Command::Copy);
-    View { lines, scroll, foot: format!("{copy} copies the docker command") }
+    let (copy, save) = (state.keymap.shown(Command::Copy), state.keymap.shown(Command::SaveOutput));
+    View { lines, scroll, foot: format!("{copy} copies, {save} saves the {} command", client(state).name()) }
 }
 
 const MOUNT: &str = "the specimen itself: mount it read-only with -v FILE:/sandbox/FILE:ro";

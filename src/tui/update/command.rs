@@ -166,6 +166,7 @@ fn in_overlay(state: &mut State, command: Command) -> Vec<Effect> {
     let (page, screen) = (i32::from(state.size.height.saturating_sub(6)), state.areas().screen);
     match (&mut state.overlay, command) {
         (Some(Overlay::Share { .. }), Command::Copy) => return overlay::copy_command(state),
+        (Some(Overlay::Share { .. }), Command::SaveOutput) => ask(state, Asking::SaveCommand, "cell.sh"),
         (Some(Overlay::Picker(_) | Overlay::Prompt(_) | Overlay::Confirm(_)), Command::Accept) => {
             return overlay::accept(state);
         }

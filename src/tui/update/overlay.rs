@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{bench, complain, notice, run, specimen};
-use crate::policy::{Client, Layer};
+use crate::policy::Layer;
 use crate::text::{visible, visible_str};
 use crate::tui::action::{Action, Effect, Listing};
 use crate::tui::command::{COMMANDS, Command};
@@ -148,6 +148,10 @@ fn answer(state: &mut State, mut prompt: Prompt) -> Vec<Effect> {
             Some(bytes) => save(state, Asking::SaveOutput, expanded(&text, state), bytes),
             None => Vec::new(),
         },
+        Asking::SaveCommand => {
+            let script = share::script(state).into_bytes();
+            save(state, Asking::SaveCommand, expanded(&text, state), script)
+        }
         Asking::SavePolicy => save_policy(state, prompt, text.trim()),
     }
 }
@@ -238,8 +242,9 @@ pub(super) fn answered(state: &mut State, yes: bool) -> Vec<Effect> {
 
 /// Copies the equivalent command.
 pub(super) fn copy_command(state: &mut State) -> Vec<Effect> {
-    let command = share::command(state, Client::Docker);
-    notice(state, "the docker command was sent to the terminal's clipboard".to_owned());
+    let client = share::client(state);
+    let command = share::command(state, client);
+    notice(state, format!("the {} command was sent to the terminal's clipboard", client.name()));
     vec![Effect::Copy(command)]
 }
 

@@ -524,12 +524,17 @@ fn overlays_open_scroll_no_further_than_their_end_and_close() {
 }
 
 #[test]
-fn the_equivalent_command_is_copied_in_one_line() {
+fn the_equivalent_command_is_copied_in_one_line_and_saved_as_a_script() {
     let mut state = fixture::ready(STANDARD);
     press(&mut state, Command::ShowCommand);
     let effects = press(&mut state, Command::Copy);
     let Some(Effect::Copy(command)) = effects.first() else { panic!("{effects:?}") };
     assert!(command.starts_with("timeout 10 docker run --rm --network none") && !command.contains('\n'), "{command}");
+    press(&mut state, Command::SaveOutput);
+    let effects = press(&mut state, Command::Accept);
+    let Some(Effect::Save { path, bytes, replace: false }) = effects.first() else { panic!("{effects:?}") };
+    assert_eq!(path, &PathBuf::from("cell.sh"));
+    assert!(bytes.starts_with(b"#!/bin/sh\n") && String::from_utf8_lossy(bytes).contains(command));
 }
 
 #[test]
