@@ -168,7 +168,11 @@ fn clock(state: &State) -> (Vec<String>, Option<f64>) {
     let Some(run) = state.runs.shown() else { return (Vec::new(), None) };
     if run.phase == Phase::Ended {
         let ran = run.log.summary.outcome.as_ref().map_or(Duration::ZERO, |(_, ran)| *ran);
-        return (vec![format!("ran {} · {}", time(ran), next(state)), next(state)], None);
+        let first = run
+            .first_output
+            .map(|first| format!("first output after {} · ran {} · {}", millis(first), time(ran), next(state)));
+        let shorter = [format!("ran {} · {}", time(ran), next(state)), next(state)];
+        return (first.into_iter().chain(shorter).collect(), None);
     }
     let elapsed = run.elapsed(state.now);
     match run.policy.timeout.get() {
