@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
 
 use super::action::{Action, Effect};
@@ -11,9 +13,10 @@ use super::command::Command;
 use super::highlight::{Analyser, Analysis};
 use super::keymap::Keymap;
 use super::start;
-use super::state::{EngineFacts, Planned, RunId, State, WarmCell};
+use super::state::{EngineFacts, Planned, RunId, RunRecord, State, WarmCell};
 use super::theme::Depth;
 use super::update::update;
+use super::view::{View, render};
 use crate::config::{Arguments, Config};
 use crate::engine::{Capabilities, CellName, Endpoint, EngineKind, Limits};
 use crate::policy::{Bytes, Layer};
@@ -238,6 +241,19 @@ fn facts(state: &State) -> CellFacts {
         layers: Layer::ALL.map(layer).to_vec(),
         warnings: Vec::new(),
     }
+}
+
+/// A run of the policy `hardened`.
+pub fn record(id: u32) -> RunRecord {
+    RunRecord::new(RunId(id), &empty(STANDARD).bench, engine().endpoint)
+}
+
+/// What a state's screen shows.
+pub fn screen(state: &State) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(state.size.width, state.size.height)).unwrap();
+    let view = View::of(state);
+    terminal.draw(|frame| render(frame, &view, &state.theme)).unwrap();
+    terminal.backend().to_string()
 }
 
 /// An engine.

@@ -230,6 +230,28 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
+    /// A run that was asked for, under what is on the bench.
+    pub fn new(id: RunId, bench: &Bench, engine: Endpoint) -> Self {
+        Self {
+            id,
+            specimen: String::new(),
+            revision: 0,
+            policy: bench.policy.clone(),
+            changed: bench.is_changed(),
+            native: bench.native,
+            engine,
+            image: bench.image.clone(),
+            pressed: Duration::ZERO,
+            warm: false,
+            first_output: None,
+            phase: Phase::Starting,
+            started: None,
+            held_since: None,
+            held_for: Duration::ZERO,
+            log: RunLog::default(),
+        }
+    }
+
     /// Whether a cell for what is on the bench now would be made by the same engine in the same way: what was read back
     /// of this run's cell says nothing of another one's.
     pub fn is_like(&self, bench: &Bench, engine: &EngineState) -> bool {

@@ -116,9 +116,8 @@ pub mod testing {
     use ratatui::style::Color;
 
     use super::*;
-    use crate::policy::Policy;
-    use crate::run::{EventKind, Outcome, RunEvent, RunLog};
-    use crate::tui::state::{Phase, RunId, RunRecord};
+    use crate::run::{EventKind, Outcome, RunEvent};
+    use crate::tui::state::{Phase, RunRecord};
 
     /// A look of its own for each role, so that a cell tells its role.
     pub fn look(role: Role) -> Style {
@@ -127,24 +126,7 @@ pub mod testing {
 
     /// A run under the policy `hardened` that executes and has said nothing yet.
     pub fn run() -> RunRecord {
-        RunRecord {
-            id: RunId(1),
-            specimen: "specimen.py".to_owned(),
-            revision: 1,
-            policy: Policy::shipped("hardened").unwrap(),
-            changed: false,
-            native: false,
-            engine: crate::tui::fixture::engine().endpoint,
-            image: "code-sandbox:latest".to_owned(),
-            pressed: Duration::ZERO,
-            warm: true,
-            first_output: None,
-            phase: Phase::Running,
-            started: Some(Duration::ZERO),
-            held_since: None,
-            held_for: Duration::ZERO,
-            log: RunLog::default(),
-        }
+        RunRecord { phase: Phase::Running, started: Some(Duration::ZERO), ..crate::tui::fixture::record(1) }
     }
 
     /// Adds an event at so many milliseconds.

@@ -58,22 +58,11 @@ pub(super) fn begin(state: &mut State) -> Vec<Effect> {
     state.runs.count += 1;
     let id = RunId(state.runs.count);
     let record = RunRecord {
-        id,
         specimen: specimen.name.clone(),
         revision: state.editor.revision(),
-        policy: state.bench.policy.clone(),
-        changed: state.bench.is_changed(),
-        native: state.bench.native,
-        engine,
-        image: state.bench.image.clone(),
         pressed: state.now,
         warm: matches!(state.warm, WarmCell::Ready(..)),
-        first_output: None,
-        phase: Phase::Starting,
-        started: None,
-        held_since: None,
-        held_for: std::time::Duration::ZERO,
-        log: crate::run::RunLog::default(),
+        ..RunRecord::new(id, &state.bench, engine)
     };
     state.runs.kept.push_back(record);
     trim(state);

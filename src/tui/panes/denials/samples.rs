@@ -6,9 +6,9 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::{Frame, Terminal};
 
-use crate::policy::Policy;
 use crate::run::{RunLog, Summary};
-use crate::tui::state::{Phase, RunId, RunRecord};
+use crate::tui::fixture;
+use crate::tui::state::{Phase, RunRecord};
 use crate::tui::theme::Theme;
 
 /// A theme.
@@ -25,24 +25,7 @@ pub fn record(summary: Summary) -> RunRecord {
     };
     let mut log = RunLog::default();
     log.summary = summary;
-    RunRecord {
-        id: RunId(3),
-        specimen: "net.py".into(),
-        revision: 1,
-        policy: Policy::shipped("hardened").unwrap(),
-        changed: false,
-        native: false,
-        engine: crate::tui::fixture::engine().endpoint,
-        image: "code-sandbox:latest".to_owned(),
-        pressed: Duration::ZERO,
-        warm: true,
-        first_output: None,
-        phase,
-        started: Some(Duration::ZERO),
-        held_since: None,
-        held_for: Duration::ZERO,
-        log,
-    }
+    RunRecord { specimen: "net.py".into(), phase, started: Some(Duration::ZERO), log, ..fixture::record(3) }
 }
 
 /// A screen of that size on which this was drawn.
