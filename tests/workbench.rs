@@ -126,7 +126,7 @@ fn a_specimen_that_does_not_end_is_held_goes_on_and_is_stopped(engine: Engine) {
     screen.wait_for("RUNNING");
     screen.wait_for("line 3");
     screen.send("z");
-    screen.wait_for("HELD");
+    screen.until("how it goes on", |text| text.contains("HELD") && text.contains("z lets it go on"));
     thread::sleep(Duration::from_millis(200));
     let held = screen.text();
     thread::sleep(Duration::from_millis(500));

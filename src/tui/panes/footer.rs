@@ -46,6 +46,7 @@ fn name(state: &State, command: Command) -> &'static str {
     match (command, state.focus) {
         (Command::Accept, Pane::Denials) => "detail",
         (Command::Accept, Pane::Layers) if !state.layers.is_editing() => "set",
+        (Command::Hold, _) if state.runs.live().is_some_and(|run| run.phase == Phase::Held) => "go-on",
         (Command::Back, Pane::Specimen) if state.editing => "stop editing",
         _ => command.info().name,
     }

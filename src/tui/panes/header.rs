@@ -112,7 +112,7 @@ fn live(state: &State, run: &RunRecord) -> ((Role, &'static str), (Role, String)
             let key = state.keymap.shown(Command::Hold);
             (
                 (Role::Caution, "HELD"),
-                (Role::Caution, format!("{says} · every process was told to stop; {key} lets them go on")),
+                (Role::Caution, format!("{key} lets it go on · every process was told to stop · {says}")),
             )
         }
         Phase::Running | Phase::Ended => ((Role::Accent, "RUNNING"), (Role::Muted, says)),
