@@ -281,8 +281,12 @@ impl CellPlan {
 
 /// The specimen's command line inside the cell.
 pub fn argv(specimen: &Specimen) -> Vec<String> {
-    let path = Path::new(SANDBOX).join(specimen.language.file_name(&specimen.name));
-    specimen.language.argv(&path.to_string_lossy())
+    specimen.language.argv(&path_in_cell(specimen))
+}
+
+/// The specimen's file inside the cell.
+pub fn path_in_cell(specimen: &Specimen) -> String {
+    Path::new(SANDBOX).join(specimen.language.file_name(&specimen.name)).to_string_lossy().into_owned()
 }
 
 /// What reports say of the specimen.

@@ -92,6 +92,12 @@ fn a_hostile_specimen_is_opened_run_seen_denied_rerun_and_left_without_a_trace(e
     assert!(text.contains("socket") && text.contains("EPERM"), "{text}");
     assert!(text.contains("HELD: every step"), "the specimen's own output: {text}");
     assert!(text.contains("in force"), "{text}");
+    assert!(text.contains("1 line with denials"), "{text}");
+    screen.send("3");
+    screen.send("gL");
+    let text = screen.until("the line of the call", |text| text.contains('▶'));
+    let line = text.lines().find(|line| line.contains('▶')).unwrap_or_default();
+    assert!(line.contains("socket.create_connection"), "{line}");
     assert!(text.contains("ended by itself with"), "{text}");
 
     // The detail of a denial, and back.

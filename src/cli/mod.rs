@@ -120,7 +120,7 @@ pub enum Format {
 /// Parses the arguments and does what they ask.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    if let Some(status) = as_reaper(&arguments) {
+    if let Some(status) = as_helper(&arguments) {
         return status;
     }
     match Cli::try_parse_from(&arguments) {
@@ -167,15 +167,20 @@ fn finish(result: Result<u8, CliError>, failure: u8) -> ExitCode {
     }
 }
 
-/// A reaper is hotcell under another name, outside the documented commands.
-fn as_reaper(arguments: &[OsString]) -> Option<ExitCode> {
+/// Reapers and stack readers are hotcell under other names, outside the documented commands.
+fn as_helper(arguments: &[OsString]) -> Option<ExitCode> {
     let words: Option<Vec<String>> = arguments.iter().skip(1).map(|word| word.clone().into_string().ok()).collect();
     let words = words?;
     let (first, rest) = words.split_first()?;
-    if first != supervise::REAPER_SUBCOMMAND {
-        return None;
-    }
-    let done = supervise::parse_reaper(rest).is_some_and(|remains| supervise::reap(&remains).is_ok());
+    let done = match first.as_str() {
+        supervise::REAPER_SUBCOMMAND => {
+            supervise::parse_reaper(rest).is_some_and(|remains| supervise::reap(&remains).is_ok())
+        }
+        supervise::STACKS_SUBCOMMAND => {
+            supervise::parse_stacks(rest).is_some_and(|(pid, own)| supervise::serve_stacks(pid, own).is_ok())
+        }
+        _ => return None,
+    };
     Some(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -180,8 +180,14 @@ fn one_denial(denial: &Denial) -> String {
         paint(BOLD, &denial.syscall),
         denial.args.join(", "),
         denial.refusal,
-        paint(DIM, format_args!("{} {}", denial.comm, denial.pid)),
+        paint(DIM, format_args!("{}{} {}", line_of(denial), denial.comm, denial.pid)),
     )
+}
+
+/// The specimen's line that made the call, where it is known.
+fn line_of(denial: &Denial) -> String {
+    let frame = denial.source.as_ref().and_then(|source| source.line.as_ref().ok());
+    frame.map_or_else(String::new, |frame| format!("line {} in {}, ", frame.line, frame.function))
 }
 
 /// The lines of the summary.

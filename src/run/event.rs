@@ -1,8 +1,10 @@
 //! The events of a run.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::source::Source;
 use crate::engine::{CellName, EngineKind};
 use crate::policy::{Bytes, Layer};
 
@@ -240,7 +242,8 @@ fn errno_name(number: i32) -> Option<&'static str> {
     NAMES.iter().find(|(known, _)| *known == number).map(|(_, name)| *name)
 }
 
-/// A refused call; repeats of the same call with the same arguments by the same process are one denial.
+/// A refused call; repeats of the same call with the same arguments by the same process from the same line are one
+/// denial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
     /// Its identity within the run.
@@ -257,10 +260,22 @@ pub struct Denial {
     pub pid: u32,
     /// Its name, already safe to show.
     pub comm: String,
+    /// Where the call came from, as read at the first of its line; `None` where the callers of many were put together.
+    pub source: Option<Arc<Source>>,
     /// How often so far.
     pub count: u64,
+    /// For how many of these the line was read; the others followed too closely, and are counted with the line that was
+    /// read last before them.
+    pub located: u64,
     /// When first.
     pub first: Duration,
+}
+
+impl Denial {
+    /// The specimen's line that made the call, from 1, where it is known.
+    pub fn line(&self) -> Option<u32> {
+        self.source.as_ref()?.specimen_line()
+    }
 }
 
 /// One reading of a cell's control group; `None` where the kernel does not tell.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::event::{
     CellFacts, Denial, EventKind, Force, LayerState, Limit, LimitKind, Observation, Outcome, Refusal, RunEvent, Sample,
 };
+use super::source::Frame;
 use super::summary::Summary;
 use crate::policy::Bytes;
 
@@ -139,7 +140,22 @@ fn denial(denial: &Denial) -> Value {
         "comm": denial.comm,
         "count": denial.count,
         "at_ms": millis(denial.first),
-        "source": Value::Null,
+        "located": denial.located,
+        "source": denial.source.as_ref().and_then(|source| source.line.as_ref().ok()).map(frame),
+        "source_note": denial.source.as_ref().and_then(|source| source.line.as_ref().err()),
+        "stack": denial.source.iter().flat_map(|source| &source.stack).map(frame).collect::<Vec<_>>(),
+        "stack_omitted": denial.source.as_ref().map_or(0, |source| source.omitted),
+        "instruction": denial.source.as_ref().and_then(|source| source.instruction.as_ref()).map(|instruction| {
+            json!({ "file": instruction.file, "offset": instruction.offset })
+        }),
+    })
+}
+
+fn frame(frame: &Frame) -> Value {
+    json!({
+        "file": frame.file,
+        "line": Some(frame.line).filter(|line| *line > 0),
+        "function": frame.function,
     })
 }
 

@@ -8,6 +8,7 @@ mod json;
 mod log;
 #[cfg(test)]
 pub mod samples;
+mod source;
 mod summary;
 mod verdict;
 pub mod words;
@@ -18,5 +19,6 @@ pub use event::{
 };
 pub use json::{event_json, summary_json, to_line, to_pretty};
 pub use log::{LimitMark, OutputLine, RunLog, TimedSample};
+pub use source::{Frame, Instruction, Source};
 pub use summary::{LimitTotal, StreamTotals, Summary};
 pub use verdict::{Mood, mood, verdict};

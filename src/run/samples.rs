@@ -72,6 +72,8 @@ pub fn refusal(id: u32, syscall: &str, args: &[&str], count: u64) -> Denial {
         refusal: Refusal::Errno(libc::EPERM),
         pid: 812,
         comm: "python3".into(),
+        source: None,
+        located: 0,
         count,
         first: Duration::from_millis(id.into()),
     }

@@ -14,9 +14,10 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use tokio::sync::{Notify, mpsc};
 
 use super::clock::Clock;
-use super::denials::Denials;
+use super::denials::{Caller, Denials};
 use super::ffi::{Notification, NotifyFd, ProcessMemory};
 use super::procfs;
+use super::stacks::Stacks;
 use crate::run::{EventKind, Refusal, RunEvent};
 use crate::seccomp::decode::{Call, Memory, RawCall, decode};
 use crate::seccomp::{Action, Program, SeccompData, syscall_name};
@@ -38,7 +39,7 @@ pub struct Listener {
 
 impl Listener {
     /// Starts answering on `fd` as `profile` (the policy's own program, not the supervised one) says. `kill_cell` is
-    /// notified where a call must kill and this user may not.
+    /// notified where a call must kill and this user may not; `stacks` tells the line of each call.
     ///
     /// # Errors
     /// When the system is out of descriptors or threads.
@@ -48,6 +49,7 @@ impl Listener {
         clock: Clock,
         events: mpsc::Sender<RunEvent>,
         kill_cell: Arc<Notify>,
+        stacks: Stacks,
     ) -> io::Result<Self> {
         let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
         let mut worker = Worker {
@@ -57,6 +59,7 @@ impl Listener {
             clock,
             events,
             kill_cell,
+            stacks,
             denials: Denials::default(),
             names: HashMap::new(),
             processes: HashMap::new(),
@@ -83,6 +86,7 @@ struct Worker {
     clock: Clock,
     events: mpsc::Sender<RunEvent>,
     kill_cell: Arc<Notify>,
+    stacks: Stacks,
     denials: Denials,
     /// Call names by architecture and number.
     names: HashMap<(u32, i32), String>,
@@ -165,8 +169,10 @@ impl Worker {
         let pid = self.process(notification.tid);
         let before = self.denials.len();
         let at = self.clock.now();
-        // A name is only to be had while the caller stands still.
-        self.denials.count(pid, call, refusal, at, || procfs::comm(notification.tid));
+        let (tid, instruction) = (notification.tid, notification.data.instruction_pointer);
+        let stacks = &mut self.stacks;
+        let ask = || Caller { comm: procfs::comm(tid), source: stacks.source(pid, tid, instruction) };
+        self.denials.count(pid, call, refusal, at, ask);
         match refusal {
             Refusal::Errno(errno) => self.notify.refuse(notification, errno)?,
             Refusal::Kill => self.kill(notification)?,

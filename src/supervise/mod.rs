@@ -28,6 +28,7 @@ mod procfs;
 mod reaper;
 mod sampler;
 mod shimmed;
+mod stacks;
 mod verify;
 
 pub use cell::{Cell, OWN_PROGRAM, Site, StartError, Stdin, kernel};
@@ -38,3 +39,4 @@ pub use owner::Owner;
 pub use reaper::{
     ReapError, Remains, SUBCOMMAND as REAPER_SUBCOMMAND, Swept, parse_arguments as parse_reaper, reap, sweep,
 };
+pub use stacks::{JailError, SUBCOMMAND as STACKS_SUBCOMMAND, parse_arguments as parse_stacks, serve as serve_stacks};

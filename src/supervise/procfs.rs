@@ -59,6 +59,11 @@ impl Status {
         self.field(name).unwrap_or_default().split_whitespace().filter_map(|id| id.parse().ok()).collect()
     }
 
+    /// The number of the thread in the innermost pid namespace that it is in: the last of `NSpid`.
+    pub fn innermost_pid(&self) -> Option<u32> {
+        self.field("NSpid")?.split_whitespace().next_back()?.parse().ok()
+    }
+
     /// A capability set such as `CapEff`.
     pub fn capabilities(&self, name: &str) -> Option<u64> {
         u64::from_str_radix(self.field(name)?, 16).ok()
@@ -177,9 +182,73 @@ pub fn start_time(pid: u32) -> Option<u64> {
     parse_start_time(&String::from_utf8_lossy(&stat))
 }
 
-/// The name in parentheses may hold blanks and parentheses; it ends at the last one.
+/// Tells a program image of a process from what an `execve` made of it later, and from another process of its number:
+/// start of the process, start of its stack (fields 22 and 28 of `/proc/PID/stat`) and its executable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    started: String,
+    stack: String,
+    executable: PathBuf,
+}
+
+impl Image {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When the process is gone or may not be looked into.
+    pub fn of(pid: u32) -> io::Result<Self> {
+        let stat = fs::read(format!("/proc/{pid}/stat"))?;
+        let stat = String::from_utf8_lossy(&stat);
+        let field = |number: usize| stat_field(&stat, number).unwrap_or_default().to_owned();
+        Ok(Self { started: field(22), stack: field(28), executable: fs::read_link(format!("/proc/{pid}/exe"))? })
+    }
+}
+
+/// The file that is mapped at an address of a process, and the offset in it; in memory that is no file's, the address.
+///
+/// # Errors
+/// When the process may not be looked into, or nothing is mapped there.
+pub fn mapped_at(pid: u32, address: u64) -> io::Result<(String, u64)> {
+    let maps = String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/maps"))?).into_owned();
+    find_mapping(&maps, address).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+}
+
+/// A line of maps: `START-END PERMS OFFSET DEVICE INODE  NAME`.
+fn find_mapping(maps: &str, address: u64) -> Option<(String, u64)> {
+    maps.lines().find_map(|line| {
+        let mut fields = line.splitn(6, ' ');
+        let (start, end) = fields.next()?.split_once('-')?;
+        let hex = |text: &str| u64::from_str_radix(text, 16).ok();
+        let (start, end) = (hex(start)?, hex(end)?);
+        if !(start..end).contains(&address) {
+            return None;
+        }
+        let offset = hex(fields.nth(1)?)?;
+        Some(match fields.nth(2).map(str::trim_start).unwrap_or_default() {
+            "" => ("anonymous memory".to_owned(), address),
+            name => (name.to_owned(), address - start + offset),
+        })
+    })
+}
+
+/// Whether a process has an executable or a library in use whose name is Python's.
+pub fn maps_python(pid: u32) -> bool {
+    let executable = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+    let is_python = |name: &str| name.rsplit('/').next().is_some_and(|name| name.contains("python"));
+    is_python(&executable.to_string_lossy())
+        || fs::read(format!("/proc/{pid}/maps")).is_ok_and(|maps| {
+            String::from_utf8_lossy(&maps).lines().any(|line| line.contains(" r-xp ") && is_python(line))
+        })
+}
+
 fn parse_start_time(stat: &str) -> Option<u64> {
-    stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
+    stat_field(stat, 22)?.parse().ok()
+}
+
+/// A field of `/proc/PID/stat` behind the name, the second, which stands in parentheses. It may hold blanks and
+/// parentheses itself, and ends at the last one.
+fn stat_field(stat: &str, number: usize) -> Option<&str> {
+    stat.rsplit_once(") ")?.1.split(' ').nth(number.checked_sub(3)?)
 }
 
 #[cfg(test)]
@@ -203,6 +272,15 @@ mod tests {
                     Max open files            64                   unlimited            files     \n";
         assert_eq!(parse_limit(text, "Max open files"), Some((64, u64::MAX)));
         assert_eq!(parse_limit(text, "Max processes"), None);
+    }
+
+    #[test]
+    fn an_address_is_found_in_its_file_or_in_none() {
+        let maps = "55d0a0000000-55d0a0200000 r-xp 00001000 08:01 42                         /usr/bin/py thon (deleted)\n\
+                    7f0000000000-7f0000001000 r-xp 00000000 00:00 0 \n";
+        assert_eq!(find_mapping(maps, 0x55d0_a000_0010), Some(("/usr/bin/py thon (deleted)".to_owned(), 0x1010)));
+        assert_eq!(find_mapping(maps, 0x7f00_0000_0008), Some(("anonymous memory".to_owned(), 0x7f00_0000_0008)));
+        assert_eq!(find_mapping(maps, 0x55d0_a020_0000), None);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::link::{FromShim, Link, LinkError, pid_of};
 use super::listener::Listener;
 use super::output::{Outbox, drain, pipe};
 use super::sampler::{INTERVAL, Sampler};
+use super::stacks::Stacks;
 use super::verify::{self, Reading};
 use crate::plan;
 use crate::run::{EventKind, LayerState, Limit, LimitKind, Outcome, Stream};
@@ -58,7 +59,8 @@ pub async fn run(cell: &Cell, run: &Run<'_>, link: Link, stdin: Stdin) -> Result
     let listener = match (listener, &cell.plan.request.filter) {
         (Some(fd), Some(filter)) => {
             let (profile, clock, events) = (filter.program.clone(), run.clock.clone(), run.events.clone());
-            let started = Listener::start(fd, profile, clock, events, Arc::clone(&kill_cell));
+            let stacks = Stacks::new(cell.site.reaper.clone(), plan::path_in_cell(run.specimen));
+            let started = Listener::start(fd, profile, clock, events, Arc::clone(&kill_cell), stacks);
             Some(started.map_err(StartError::io("starting the listener"))?)
         }
         (None, None) => None,

@@ -1,7 +1,7 @@
 //! States and events to test with.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ratatui::Terminal;
@@ -21,8 +21,8 @@ use crate::config::{Arguments, Config};
 use crate::engine::{Capabilities, CellName, Endpoint, EngineKind, Limits};
 use crate::policy::{Bytes, Layer};
 use crate::run::{
-    CellFacts, Denial, DenialId, Enforcement, EventKind, Force, LayerState, Limit, LimitKind, Observation, Outcome,
-    Refusal, RunEvent, Sample, SpecimenFacts, Stream,
+    CellFacts, Denial, DenialId, Enforcement, EventKind, Force, Frame, Instruction, LayerState, Limit, LimitKind,
+    Observation, Outcome, Refusal, RunEvent, Sample, Source, SpecimenFacts, Stream,
 };
 
 /// The two columns of panes.
@@ -170,9 +170,9 @@ fn events() -> Vec<(u64, EventKind)> {
     let out = |stream, text: &str| EventKind::Output { stream, bytes: text.as_bytes().to_vec() };
     let mut events = vec![
         (12, out(Stream::Stdout, "starting\n\x1b[31mred\x1b[0m \u{202e}evil\n")),
-        (14, EventKind::Denial(denial(0, "socket", &["AF_INET", "SOCK_STREAM", "0"], 1, 14))),
-        (15, EventKind::Denial(denial(1, "connect", &["3", "203.0.113.7:443"], 1, 15))),
-        (16, EventKind::Denial(denial(1, "connect", &["3", "203.0.113.7:443"], 1204, 15))),
+        (14, EventKind::Denial(from_line(5, denial(0, "socket", &["AF_INET", "SOCK_STREAM", "0"], 1, 14)))),
+        (15, EventKind::Denial(from_line(6, denial(1, "connect", &["3", "203.0.113.7:443"], 1, 15)))),
+        (16, EventKind::Denial(from_line(6, denial(1, "connect", &["3", "203.0.113.7:443"], 1204, 15)))),
         (20, out(Stream::Stderr, "PermissionError: [Errno 1] Operation not permitted\n")),
         (30, out(Stream::Stdout, "日本語 wide\n")),
     ];
@@ -205,9 +205,24 @@ pub fn denial(id: u32, syscall: &str, args: &[&str], count: u64, first: u64) -> 
         refusal: Refusal::Errno(libc::EPERM),
         pid: 4242,
         comm: "python3".to_owned(),
+        source: None,
+        located: 0,
         count,
         first: Duration::from_millis(first),
     }
+}
+
+/// The same, from a line of [`SPECIMEN`], in `main`.
+pub fn from_line(line: u32, denial: Denial) -> Denial {
+    let frame =
+        |line, function: &str| Frame { file: "/sandbox/script.py".to_owned(), line, function: function.to_owned() };
+    let source = Source {
+        line: Ok(frame(line, "main")),
+        stack: vec![frame(line, "main"), frame(9, "<module>")],
+        omitted: 0,
+        instruction: Some(Instruction { file: "/usr/lib/x86_64-linux-gnu/libc.so.6".to_owned(), offset: 0x10_9f99 }),
+    };
+    Denial { source: Some(Arc::new(source)), located: denial.count.min(8), ..denial }
 }
 
 /// The cell of a run: all in force but what cannot be.

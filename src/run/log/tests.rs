@@ -172,6 +172,8 @@ fn a_weight_grows_with_what_is_kept_and_compacting_changes_nothing_that_is_seen(
         refusal: Refusal::Kill,
         pid: 1,
         comm: "python3".to_owned(),
+        source: None,
+        located: 0,
         count: 1,
         first: ms(0),
     };

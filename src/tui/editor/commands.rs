@@ -33,7 +33,6 @@ impl Editor {
             Command::Bottom => self.go(Motion::Bottom),
             Command::NextMatch => self.show_if(self.matches.after(self.cursor)),
             Command::PreviousMatch => self.show_if(self.matches.before(self.cursor)),
-            Command::NextMark => self.next_mark(&BTreeSet::new()),
             _ if self.read_only.is_none() => self.edit(command),
             _ => {}
         }

@@ -4,6 +4,7 @@ mod commands;
 mod glyph;
 mod known;
 mod motion;
+mod past;
 mod search;
 mod source;
 mod text;
@@ -25,6 +26,7 @@ pub use window::Window;
 use super::highlight::{Analysis, TokenSpan};
 use crate::specimen::hidden::{Finding, Scan};
 use known::Known;
+use past::Past;
 use search::Matches;
 use source::Source;
 use text::{Edit, Newline, Place, Text};
@@ -42,6 +44,7 @@ pub struct Editor {
     read_only: Option<&'static str>,
     byte_marks: BTreeMap<usize, Vec<Range<usize>>>,
     revision: u64,
+    past: Past,
     cursor: Place,
     /// The cells that the cursor is on, counted from the line's beginning.
     cells: Range<usize>,
@@ -79,6 +82,7 @@ impl Editor {
             read_only: source.read_only,
             byte_marks: source.marks,
             revision: 0,
+            past: Past::default(),
             cursor: Place::default(),
             goal: None,
             window: Window::default(),
@@ -92,7 +96,8 @@ impl Editor {
     /// and runs is never taken for its own.
     #[must_use]
     pub fn replacing(self, other: &Self) -> Self {
-        Self { revision: other.revision + 1, ..self }
+        let revision = other.revision + 1;
+        Self { revision, past: Past::since(revision), ..self }
     }
 
     /// The file's name without its directory, or `untitled`; raw.
@@ -173,6 +178,11 @@ impl Editor {
         self.revision
     }
 
+    /// Where a line of an earlier revision is now, both from 1; `None` where it was changed or replaced since.
+    pub fn line_now(&self, revision: u64, line: usize) -> Option<usize> {
+        Some(self.past.line_now(revision, line.checked_sub(1)?)? + 1)
+    }
+
     /// The cursor's line and column, in characters, both from 1.
     pub fn position(&self) -> (usize, usize) {
         let before = self.text.line(self.cursor.line).get(..self.cursor.byte);
@@ -210,6 +220,7 @@ impl Editor {
     fn edited(&mut self, edit: Option<Edit>) {
         let Some(edit) = edit else { return };
         self.revision += 1;
+        self.past.add(edit.change);
         self.changed = !self.text.is(&self.base);
         self.known.follow(&edit.change);
         self.matches.follow(&edit.change, &self.text);

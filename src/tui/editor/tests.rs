@@ -275,7 +275,7 @@ fn pages_and_the_wheel_move_the_window_and_the_cursor_stays_in_it() {
 fn a_pane_of_any_size_can_be_moved_about_in() {
     for size in [Size::new(0, 0), Size::new(1, 1), Size::new(u16::MAX, u16::MAX)] {
         let mut editor = Editor::load("a".into(), "a\u{202e}\t日\n".repeat(9).into_bytes());
-        for command in [Command::PageDown, Command::LineEnd, Command::Up, Command::PageUp, Command::NextMark] {
+        for command in [Command::PageDown, Command::LineEnd, Command::Up, Command::PageUp] {
             editor.command(command, size);
             editor.scroll(1, size);
         }
@@ -370,7 +370,7 @@ fn an_analysis_of_another_revision_is_not_taken() {
 #[test]
 fn the_next_mark_is_a_hidden_character_or_a_denial_whichever_comes_first() {
     let mut editor = editor("a\n\u{202e}\nb\n\u{200b}\nc");
-    press(&mut editor, &[Command::NextMark]);
+    editor.next_mark(&BTreeSet::new());
     assert_eq!(editor.position(), (1, 1), "nothing is known yet");
     analyse(&mut editor);
     let denials = BTreeSet::from([3, 99]);
@@ -380,9 +380,6 @@ fn the_next_mark_is_a_hidden_character_or_a_denial_whichever_comes_first() {
         seen.push(editor.position().0);
     }
     assert_eq!(seen, [2, 3, 4, 2, 3], "around the text, whose line 99 is gone");
-    editor.goto_line(2);
-    press(&mut editor, &[Command::NextMark]);
-    assert_eq!(editor.position().0, 4, "the command knows hidden characters only");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use ratatui::text::{Line, Span};
 
 use super::boxed;
 use crate::policy::{Bytes, Layer};
+use crate::run;
 use crate::run::compare::is_the_rest;
 use crate::run::words::{grouped, moment, one_line, time};
 use crate::run::{Denial, LimitKind, LimitTotal, Refusal, Stream, Summary};
@@ -183,8 +184,44 @@ fn denial_facts(facts: &mut Vec<Fact>, run: &RunRecord, denial: &Denial, keymap:
         let text = format!("{}, pid {} as this machine numbers it", denial.comm, denial.pid);
         facts.push(Fact::words("process", text));
     }
+    source_facts(facts, denial);
     layer_facts(facts, run, denial.layer);
     facts.push(Fact::words("next", next(denial.layer, run, keymap)));
+}
+
+/// The line, the instruction and the stack.
+fn source_facts(facts: &mut Vec<Fact>, denial: &Denial) {
+    let Some(source) = &denial.source else { return };
+    match &source.line {
+        Ok(frame) => {
+            facts.push(Fact { look: Look::Words(Role::Accent), ..Fact::words("line", place(frame)) });
+            if denial.located < denial.count {
+                let read = format!("read for {} of the calls", grouped(denial.located));
+                let text = format!("{read}; the others came too fast, and are counted with the line read before");
+                facts.push(Fact { look: Look::Words(Role::Muted), ..Fact::words("", text) });
+            }
+        }
+        Err(reason) => facts.push(Fact::words("line", format!("not known: {reason}"))),
+    }
+    for (at, frame) in source.stack.iter().enumerate() {
+        let name = if at == 0 { "stack" } else { "" };
+        facts.push(Fact { name: name.to_owned(), text: place(frame), look: Look::Exact });
+    }
+    if source.omitted > 0 {
+        facts.push(Fact::words("", format!("and {} more", grouped(source.omitted.into()))));
+    }
+    if let Some(instruction) = &source.instruction {
+        let text = format!("{}+{:#x}", instruction.file, instruction.offset);
+        facts.push(Fact { name: "instruction".to_owned(), text, look: Look::Exact });
+    }
+}
+
+/// A frame: file, line and function.
+fn place(frame: &run::Frame) -> String {
+    match frame.line {
+        0 => format!("{} in {}", frame.file, frame.function),
+        line => format!("{}:{line} in {}", frame.file, frame.function),
+    }
 }
 
 /// The errno's name and its meaning in the words of strerror(3).

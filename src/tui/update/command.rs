@@ -10,6 +10,7 @@ use crate::tui::layout::Pane;
 use crate::tui::overlay::compare::Compare;
 use crate::tui::overlay::prompt::{Asking, Prompt};
 use crate::tui::overlay::{Overlay, scroll};
+use crate::tui::panes::denials::lines;
 use crate::tui::state::State;
 
 /// What is copied to the terminal's clipboard at most, in bytes.
@@ -84,6 +85,12 @@ fn in_pane(state: &mut State, command: Command) -> Vec<Effect> {
             ask(state, Asking::Search(state.focus), "");
             Vec::new()
         }
+        (Pane::Specimen, Command::NextMark) => {
+            let denied = state.runs.shown().map(|run| lines::denied(run, &state.editor)).unwrap_or_default();
+            state.editor.fit(inner.as_size());
+            state.editor.next_mark(&denied);
+            Vec::new()
+        }
         (Pane::Specimen, _) => specimen::edit(state, command),
         (Pane::Layers, Command::Toggle) => bench::toggle(state, state.layers.selected()),
         (Pane::Layers, Command::ResetLayer) => bench::reset_layer(state, state.layers.selected()),
@@ -106,7 +113,7 @@ fn in_pane(state: &mut State, command: Command) -> Vec<Effect> {
             Vec::new()
         }
         (Pane::Denials, Command::GotoLine) => {
-            complain(state, "the line that made the call is not known".to_owned());
+            goto_line(state);
             Vec::new()
         }
         (Pane::Denials, _) => state.denials.command(command, state.runs.shown(), inner),
@@ -122,12 +129,33 @@ fn in_pane(state: &mut State, command: Command) -> Vec<Effect> {
     }
 }
 
-/// Shows everything known of the selected row; where none is, of the newest.
-fn detail(state: &mut State) {
+/// Selects the newest row, where none is.
+fn select_a_denial(state: &mut State) {
     let inner = state.areas().inner(Pane::Denials);
     if state.moment().is_none() {
         state.denials.command(Command::Up, state.runs.shown(), inner);
     }
+}
+
+/// Goes to the line from which the selected call was refused.
+fn goto_line(state: &mut State) {
+    select_a_denial(state);
+    let selected = state.runs.shown().and_then(|run| Some((run, state.denials.selected_row(run)?)));
+    match selected.map(|(run, row)| lines::of_row(run, &state.editor, row)) {
+        None => notice(state, "there is no denial to go to the line of".to_owned()),
+        Some(Err(reason)) => complain(state, reason),
+        Some(Ok(line)) => {
+            focus(state, Pane::Specimen);
+            let size = state.areas().inner(Pane::Specimen).as_size();
+            state.editor.fit(size);
+            state.editor.goto_line(line);
+        }
+    }
+}
+
+/// Shows everything known of the selected row; where none is, of the newest.
+fn detail(state: &mut State) {
+    select_a_denial(state);
     if state.moment().is_some() {
         state.overlay = Some(Overlay::Detail { scroll: 0 });
     } else {

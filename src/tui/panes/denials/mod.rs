@@ -1,5 +1,6 @@
 //! The denials pane: every refusal of the run on the screen, by whichever layer.
 
+pub mod lines;
 mod rows;
 #[cfg(test)]
 pub mod samples;

@@ -95,6 +95,14 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// The specimen's line that made the call: `L12`; empty where it is not known.
+    pub fn line(self) -> String {
+        match self {
+            Self::Denial(denial) => denial.line().map_or_else(String::new, |line| format!("L{line}")),
+            Self::Limit(_) => String::new(),
+        }
+    }
+
     /// All of it, on one line.
     pub fn text(self) -> String {
         let args = match self {
@@ -103,7 +111,7 @@ impl<'a> Row<'a> {
         };
         let mut text = format!("{:>9}  {:8} {}{args}", moment(self.first()), self.layer(), self.name());
         let count = if self.count() > 1 { format!("×{}", grouped(self.count())) } else { String::new() };
-        for part in [self.answer(), count, self.process()].iter().filter(|part| !part.is_empty()) {
+        for part in [self.answer(), count, self.line(), self.process()].iter().filter(|part| !part.is_empty()) {
             text.push(' ');
             text.push_str(part);
         }
@@ -119,6 +127,7 @@ impl<'a> Row<'a> {
                     denial.args.iter().any(|arg| contains(arg, word))
                         || contains(&denial.refusal.to_string(), word)
                         || contains(&denial.comm, word)
+                        || contains(&self.line(), word)
                         || contains(&denial.pid.to_string(), word)
                 }
                 Self::Limit(_) => false,

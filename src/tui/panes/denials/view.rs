@@ -22,9 +22,10 @@ use crate::tui::theme::{Role, Theme};
 const TIME: usize = 9;
 const LAYER: usize = 8;
 
-/// From these widths a row has its time, its layer and its process.
+/// From these widths a row has its time, its layer, the specimen's line and its process.
 const FOR_TIME: usize = 32;
 const FOR_LAYER: usize = 52;
+const FOR_LINE: usize = 44;
 const FOR_PROCESS: usize = 76;
 
 /// The most cells of a process.
@@ -48,6 +49,8 @@ struct RowView {
     layer: Layer,
     /// The layer's name; empty where there is no room.
     layer_name: String,
+    /// The specimen's line; empty where there is no room, and where no row in sight has one.
+    line: String,
     name: String,
     args: String,
     answer: String,
@@ -134,6 +137,7 @@ impl RowView {
             Span::styled(if self.selected { "▸" } else { " " }, theme.style(Role::Accent)),
             Span::styled(self.when.as_str(), muted),
             Span::styled(self.layer_name.as_str(), layer),
+            Span::styled(self.line.as_str(), theme.style(Role::LineNumber)),
             Span::styled(self.name.as_str(), text.add_modifier(Modifier::BOLD)),
             Span::styled(self.args.as_str(), text),
             Span::styled(self.answer.as_str(), theme.style(self.answer_role)),
@@ -160,6 +164,7 @@ struct Columns {
     time: bool,
     count: usize,
     layer: bool,
+    line: usize,
     call: usize,
     process: usize,
 }
@@ -169,7 +174,8 @@ impl Columns {
         let (time, layer) = (cells >= FOR_TIME, cells >= FOR_LAYER);
         let count = in_sight.clone().map(|row| width(&count_text(row))).max().unwrap_or(0);
         let gap = |cells: usize| if cells > 0 { cells + 1 } else { 0 };
-        let others = 1 + if time { TIME + 1 } else { 0 } + gap(count) + if layer { LAYER + 1 } else { 0 };
+        let line = in_sight.clone().map(|row| row.line().len()).max().filter(|_| cells >= FOR_LINE).unwrap_or(0);
+        let others = 1 + if time { TIME + 1 } else { 0 } + gap(count) + if layer { LAYER + 1 } else { 0 } + gap(line);
         let call = cells.saturating_sub(others);
         let process = in_sight.clone().map(|row| width(&row.process())).max().unwrap_or(0).min(PROCESS);
         // What a call was refused with says more than who made it; but one that is cut either way decides nothing.
@@ -177,9 +183,9 @@ impl Columns {
         let wanted = in_sight.map(|row| width(row.name()) + args_width(row, call) + width(&row.answer()) + 1);
         let cut_by_it = wanted.filter(|cells| *cells <= call).any(|cells| cells > room);
         if cells >= FOR_PROCESS && !cut_by_it {
-            Self { time, count, layer, call: room, process }
+            Self { time, count, layer, line, call: room, process }
         } else {
-            Self { time, count, layer, call, process: 0 }
+            Self { time, count, layer, line, call, process: 0 }
         }
     }
 
@@ -192,6 +198,7 @@ impl Columns {
             when.push(' ');
         }
         let layer_name = if self.layer { format!("{} ", fit(row.layer().name(), LAYER)) } else { String::new() };
+        let line = if self.line > 0 { format!("{:>width$} ", row.line(), width = self.line) } else { String::new() };
         let mut name = row.name().to_owned();
         if !self.layer && matches!(row, Row::Limit(_)) {
             name = format!("{}: {name}", row.layer());
@@ -199,7 +206,7 @@ impl Columns {
         let (name, args, answer, left) = call(row, &name, self.call);
         let answer_role = if row.kills() { Role::Bad } else { Role::Caution };
         let process = self.process_text(row, left);
-        RowView { selected, when, layer: row.layer(), layer_name, name, args, answer, answer_role, process }
+        RowView { selected, when, layer: row.layer(), layer_name, line, name, args, answer, answer_role, process }
     }
 
     /// The process at the right, behind what the call has left; its id is never cut.

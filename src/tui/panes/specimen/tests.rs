@@ -35,7 +35,7 @@ fn loaded(text: impl AsRef<[u8]>) -> Editor {
 /// The screen's lines, for a pane of that size with its border.
 fn drawn(editor: &Editor, editing: bool, width: u16, height: u16) -> Vec<String> {
     let area = Rect::new(0, 0, width, height);
-    let view = view_of(editor, true, editing, inside(area), key);
+    let view = view_of(editor, &Refused::default(), true, editing, inside(area), key);
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|frame| render(frame, area, &view, &theme())).unwrap();
     let buffer = terminal.backend().buffer();
@@ -44,7 +44,7 @@ fn drawn(editor: &Editor, editing: bool, width: u16, height: u16) -> Vec<String>
 }
 
 fn rows(editor: &Editor, editing: bool, width: u16, height: u16) -> Vec<Row> {
-    match view_of(editor, true, editing, Rect::new(0, 0, width, height), key).body {
+    match view_of(editor, &Refused::default(), true, editing, Rect::new(0, 0, width, height), key).body {
         Body::Rows(_, rows) => rows,
         Body::Empty(lines) => panic!("{lines:?}"),
     }
@@ -241,7 +241,7 @@ fn a_pane_of_any_size_can_be_drawn() {
             for height in 0..5 {
                 for editing in [false, true] {
                     let area = Rect::new(0, 0, width, height);
-                    let view = view_of(editor, true, editing, inside(area), key);
+                    let view = view_of(editor, &Refused::default(), true, editing, inside(area), key);
                     let mut terminal = Terminal::new(TestBackend::new(12, 5)).unwrap();
                     terminal.draw(|frame| render(frame, area, &view, &theme())).unwrap();
                     let buffer = terminal.backend().buffer();

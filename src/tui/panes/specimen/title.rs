@@ -12,13 +12,13 @@ pub const EDIT: &str = " EDIT ";
 /// The pane's number and name with their spaces, as [`crate::tui::panes::frame::draw`] writes them.
 const PANE_NAME: usize = 12;
 
-/// The title for an inner width.
-pub fn of(editor: &Editor, editing: bool, cells: usize) -> Title {
+/// The title for an inner width; from so many lines calls were refused.
+pub fn of(editor: &Editor, denied: usize, editing: bool, cells: usize) -> Title {
     let right = right(editor);
     // Each title has a space at either side.
     let room = cells.saturating_sub(PANE_NAME + 1 + width(&right) + 2);
     let kept = if editing { width(EDIT) } else { 0 };
-    let bottom = clip(&bottom(editor), cells.saturating_sub(kept + 2));
+    let bottom = clip(&bottom(editor, denied), cells.saturating_sub(kept + 2));
     Title { note: note(editor, room), right, bottom }
 }
 
@@ -39,7 +39,7 @@ fn right(editor: &Editor) -> String {
     format!("{language}{newline} · {size}")
 }
 
-fn bottom(editor: &Editor) -> String {
+fn bottom(editor: &Editor, denied: usize) -> String {
     let (line, column) = editor.position();
     let place = format!("Ln {line}, Col {column}");
     if let Some((_, finding)) = editor.findings(line - 1).next() {
@@ -51,10 +51,15 @@ fn bottom(editor: &Editor) -> String {
         Some(1) => " · 1 match".to_owned(),
         Some(count) => format!(" · {count} matches"),
     };
+    let denied = match denied {
+        0 => String::new(),
+        1 => " · 1 line with denials".to_owned(),
+        count => format!(" · {count} lines with denials"),
+    };
     let hidden = match editor.hidden().total {
         0 => String::new(),
         1 => " · 1 hidden character".to_owned(),
         count => format!(" · {count} hidden characters"),
     };
-    format!("{place}{matches}{hidden}")
+    format!("{place}{matches}{denied}{hidden}")
 }

@@ -1,6 +1,7 @@
 //! Runs: begun, held, stopped, kept.
 
 use super::*;
+use crate::run::{Denial, Source};
 
 #[test]
 fn run_takes_the_warm_cell_and_the_specimen_as_it_is() {
@@ -153,4 +154,54 @@ fn the_detail_opens_on_the_newest_and_never_stands_unseen() {
     crate::tui::update::run::begin(&mut state);
     act(&mut state, Action::Tick);
     assert!(state.overlay.is_none());
+}
+
+#[test]
+fn a_denial_leads_to_its_line_and_back_by_the_marks_in_the_gutter() {
+    let mut state = fixture::ended(STANDARD);
+    press(&mut state, Command::FocusDenials);
+    press(&mut state, Command::Top);
+    press(&mut state, Command::GotoLine);
+    assert_eq!((state.focus, state.editor.position()), (Pane::Specimen, (5, 1)));
+    press(&mut state, Command::NextMark);
+    assert_eq!(state.editor.position().0, 6, "the other line with a denial");
+    press(&mut state, Command::NextMark);
+    assert_eq!(state.editor.position().0, 3, "around to the line with hidden characters");
+}
+
+#[test]
+fn a_denials_line_is_followed_through_edits_and_not_gone_to_once_it_is_another() {
+    let mut state = fixture::ended(STANDARD);
+    press(&mut state, Command::Edit);
+    act(&mut state, Action::Paste("# above\n".to_owned()));
+    press(&mut state, Command::Back);
+    press(&mut state, Command::FocusDenials);
+    press(&mut state, Command::Top);
+    press(&mut state, Command::GotoLine);
+    assert_eq!(state.editor.position(), (6, 1));
+    press(&mut state, Command::Edit);
+    typed(&mut state, "#");
+    press(&mut state, Command::Back);
+    press(&mut state, Command::FocusDenials);
+    press(&mut state, Command::GotoLine);
+    assert_eq!((state.focus, notice(&state)), (Pane::Denials, "line 5 of what ran has been changed or replaced since"));
+    let screen = fixture::screen(&state);
+    assert!(screen.contains("1 line with denials"), "{screen}");
+}
+
+#[test]
+fn a_denial_without_a_line_says_why() {
+    let mut state = fixture::running(STANDARD);
+    let source = Source::unknown("the process is no Python interpreter");
+    let denial = Denial { source: Some(source.into()), ..fixture::denial(9, "mount", &[], 1, 900) };
+    tell(&mut state, 900, EventKind::Denial(denial));
+    press(&mut state, Command::FocusDenials);
+    press(&mut state, Command::Filter);
+    typed(&mut state, "mount");
+    press(&mut state, Command::Accept);
+    press(&mut state, Command::GotoLine);
+    assert_eq!(notice(&state), "the line is not known: the process is no Python interpreter");
+    press(&mut state, Command::Accept);
+    let screen = fixture::screen(&state);
+    assert!(screen.contains("not known: the process is no Python interpreter"), "{screen}");
 }
