@@ -67,6 +67,8 @@ fn run() -> Result<(), Errno> {
                 Some((&tag::KILL, _)) => cell.kill(),
                 Some((&tag::HOLD, _)) => cell.hold(),
                 Some((&tag::RESUME, _)) => cell.resume(),
+                Some((&tag::PAUSE, _)) => cell.pause(true),
+                Some((&tag::UNPAUSE, _)) => cell.pause(false),
                 Some(_) => return Err(libc::EPROTO),
             }
         }
@@ -100,9 +102,13 @@ struct Cell {
 struct Specimen {
     child: Child,
     deadline_ms: u64,
-    /// Monotonic microseconds at GO, and as much later as it was held since.
+    /// Monotonic microseconds at GO, and as much later as its clock stood since.
     started_us: Option<u64>,
     held: Option<Held>,
+    /// A call of its is held, and the clock stands for that.
+    paused: bool,
+    /// Since when the clock stands.
+    stands_us: Option<u64>,
     timed_out: bool,
     /// When everything was killed.
     killed_us: Option<u64>,
@@ -119,7 +125,17 @@ struct Held {
 
 impl Specimen {
     fn new(child: Child, deadline_ms: u64) -> Self {
-        Self { child, deadline_ms, started_us: None, held: None, timed_out: false, killed_us: None, ended: None }
+        Self {
+            child,
+            deadline_ms,
+            started_us: None,
+            held: None,
+            paused: false,
+            stands_us: None,
+            timed_out: false,
+            killed_us: None,
+            ended: None,
+        }
     }
 
     fn kill_all(&mut self) {
@@ -132,13 +148,24 @@ impl Specimen {
         let since_us = self.held.as_ref().map_or(now, |held| held.since_us);
         let (soonest, latest) = HOLD_AGAIN_US;
         self.held = Some(Held { since_us, again_us: now + ((now - since_us) / 16).clamp(soonest, latest) });
+        self.set_clock();
         for _ in 0..HOLD_BURST {
             sys::signal_all(libc::SIGSTOP);
         }
     }
 
+    /// The clock stands while the cell is held or a call is.
+    fn set_clock(&mut self) {
+        let now = sys::now_us();
+        if self.held.is_some() || self.paused {
+            self.stands_us.get_or_insert(now);
+        } else if let (Some(start), Some(since)) = (&mut self.started_us, self.stands_us.take()) {
+            *start += now - since;
+        }
+    }
+
     fn running_us(&self) -> u64 {
-        let until = self.held.as_ref().map_or_else(sys::now_us, |held| held.since_us);
+        let until = self.stands_us.unwrap_or_else(sys::now_us);
         self.started_us.map_or(0, |start| until - start)
     }
 }
@@ -189,10 +216,19 @@ impl Cell {
 
     fn resume(&mut self) {
         if let Some(specimen) = &mut self.specimen
-            && let (Some(start), Some(held)) = (&mut specimen.started_us, specimen.held.take())
+            && specimen.held.take().is_some()
         {
-            *start += sys::now_us() - held.since_us;
+            specimen.set_clock();
             sys::signal_all(libc::SIGCONT);
+        }
+    }
+
+    fn pause(&mut self, paused: bool) {
+        if let Some(specimen) = &mut self.specimen
+            && specimen.started_us.is_some()
+        {
+            specimen.paused = paused;
+            specimen.set_clock();
         }
     }
 
@@ -203,6 +239,7 @@ impl Cell {
             (Some(killed), ..) => killed + DEATH_GRACE_US,
             (None, Some(held), _) => held.again_us,
             (None, None, 0) => return None,
+            (None, None, _) if specimen.stands_us.is_some() => return None,
             (None, None, deadline) => specimen.started_us?.saturating_add(deadline.saturating_mul(1000)),
         };
         Some(due_us.saturating_sub(sys::now_us()).div_ceil(1000))

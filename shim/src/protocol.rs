@@ -8,7 +8,7 @@
 //!                    ◄─────────  LAUNCH  + stdin, stdout, stderr
 //!   PREPARED         ─────────►          + pidfd of the specimen, listener
 //!                    ◄─────────  GO
-//!                    ◄─────────  HOLD, RESUME, KILL, in any number
+//!                    ◄─────────  HOLD, RESUME, PAUSE, UNPAUSE, KILL, in any number
 //!   EXITED | FAILED  ─────────►
 //!                    ◄─────────  (end of file: the shim exits)
 //! ```
@@ -22,7 +22,7 @@
 extern crate alloc;
 
 /// Raised with every change of this file.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The largest packet either end sends, in bytes. Unix sockets take about
 /// 200 KiB a packet by default (`net.core.wmem_default`).
@@ -59,6 +59,10 @@ pub mod tag {
     pub const HOLD: u8 = 8;
     /// Workbench: let them go on, and the clock. Not answered; nothing to do unless held.
     pub const RESUME: u8 = 9;
+    /// Workbench: stop the deadline's clock alone, for a call is held. Not answered; nothing to do before GO.
+    pub const PAUSE: u8 = 10;
+    /// Workbench: let it go on, unless the cell is held. Not answered; nothing to do unless paused.
+    pub const UNPAUSE: u8 = 11;
 }
 
 /// What the shim was doing when it failed.

@@ -123,6 +123,9 @@ impl Teller {
             | EventKind::Dropped { .. }
             | EventKind::Denial(_)
             | EventKind::Limit(_)
+            | EventKind::Break(_)
+            | EventKind::Settled { .. }
+            | EventKind::Unheld { .. }
             | EventKind::Resource(_)
             | EventKind::Held { .. }
             | EventKind::Exit { .. } => {}

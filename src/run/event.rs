@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::held::{HeldCall, HeldId, Settled};
 use super::source::Source;
 use crate::engine::{CellName, EngineKind};
 use crate::policy::{Bytes, Layer};
@@ -43,6 +44,20 @@ pub enum EventKind {
     },
     /// A layer refused something; a later event with the same id raises its count.
     Denial(Denial),
+    /// A refused call is held until the reviewer decides.
+    Break(Box<HeldCall>),
+    /// A held call was answered, or is no more.
+    Settled {
+        /// Which.
+        id: HeldId,
+        /// How.
+        how: Settled,
+    },
+    /// Calls that were to be held and were answered as the profile says, for too many were: so many so far.
+    Unheld {
+        /// How many.
+        count: u64,
+    },
     /// A reading of the cell's resources.
     Resource(Sample),
     /// A limit was met; a later event of the same kind raises its count.

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::event::{
     CellFacts, Denial, EventKind, Force, LayerState, Limit, LimitKind, Observation, Outcome, Refusal, RunEvent, Sample,
 };
-use super::source::Frame;
+use super::held::{HeldCall, Settled};
+use super::source::{Frame, Source};
 use super::summary::Summary;
 use crate::policy::Bytes;
 
@@ -49,6 +50,7 @@ pub fn summary_json(summary: &Summary) -> Value {
         "denials_observable": summary.denials_incomplete().is_none(),
         "denials_note": summary.denials_incomplete(),
         "denials": summary.denials.values().map(denial).collect::<Vec<_>>(),
+        "allowed_calls": summary.allowed,
         "limits": summary.limits.iter().map(|total| limit(total.kind, total.count, total.first)).collect::<Vec<_>>(),
         "warnings": cell.iter().flat_map(|cell| &cell.warnings).chain(&summary.warnings).collect::<Vec<_>>(),
         "specimen": cell.map(specimen),
@@ -68,6 +70,9 @@ pub fn event_json(event: &RunEvent) -> Value {
         EventKind::Denial(refused) => ("denial", denial(refused)),
         EventKind::Resource(sample) => ("resource", resource(sample)),
         EventKind::Limit(Limit { kind, count }) => ("limit", limit(*kind, *count, event.at)),
+        EventKind::Break(call) => ("break", held_call(call)),
+        EventKind::Settled { id, how } => ("settled", json!({ "id": id.0, "how": settled(*how) })),
+        EventKind::Unheld { count } => ("unheld", json!({ "count": count })),
         EventKind::Held { held } => ("held", json!({ "held": held })),
         EventKind::Exit { outcome, duration, unseen, warnings } => {
             ("exit", exit(outcome, *duration, unseen.as_deref(), warnings))
@@ -129,7 +134,7 @@ fn layer(state: &LayerState) -> Value {
 }
 
 fn denial(denial: &Denial) -> Value {
-    json!({
+    let mut object = json!({
         "id": denial.id.0,
         "layer": denial.layer.name(),
         "syscall": denial.syscall,
@@ -141,14 +146,41 @@ fn denial(denial: &Denial) -> Value {
         "count": denial.count,
         "at_ms": millis(denial.first),
         "located": denial.located,
-        "source": denial.source.as_ref().and_then(|source| source.line.as_ref().ok()).map(frame),
-        "source_note": denial.source.as_ref().and_then(|source| source.line.as_ref().err()),
-        "stack": denial.source.iter().flat_map(|source| &source.stack).map(frame).collect::<Vec<_>>(),
-        "stack_omitted": denial.source.as_ref().map_or(0, |source| source.omitted),
-        "instruction": denial.source.as_ref().and_then(|source| source.instruction.as_ref()).map(|instruction| {
-            json!({ "file": instruction.file, "offset": instruction.offset })
-        }),
-    })
+    });
+    add_source(&mut object, denial.source.as_deref());
+    object
+}
+
+fn held_call(call: &HeldCall) -> Value {
+    let mut object = json!({
+        "id": call.id.0,
+        "syscall": call.syscall,
+        "args": call.args,
+        "registers": call.registers.map(|register| format!("{register:#x}")),
+        "answer": call.refusal.to_string(),
+        "processes": call.processes.iter().map(|process| json!({ "pid": process.pid, "comm": process.comm })).collect::<Vec<_>>(),
+    });
+    add_source(&mut object, Some(&call.source));
+    object
+}
+
+fn settled(how: Settled) -> String {
+    match how {
+        Settled::Refused(refusal) => refusal.to_string(),
+        Settled::Allowed => "allowed".to_owned(),
+        Settled::Gone => "gone".to_owned(),
+    }
+}
+
+/// Where a call came from, as fields of its object.
+fn add_source(object: &mut Value, source: Option<&Source>) {
+    let line = source.map(|source| source.line.as_ref());
+    object["source"] = line.and_then(Result::ok).map_or(Value::Null, frame);
+    object["source_note"] = json!(line.and_then(Result::err));
+    object["stack"] = source.iter().flat_map(|source| &source.stack).map(frame).collect();
+    object["stack_omitted"] = source.map_or(0, |source| source.omitted).into();
+    let instruction = source.and_then(|source| source.instruction.as_ref());
+    object["instruction"] = json!(instruction.map(|at| json!({ "file": at.file, "offset": at.offset })));
 }
 
 fn frame(frame: &Frame) -> Value {

@@ -4,6 +4,7 @@
 
 pub mod compare;
 mod event;
+mod held;
 mod json;
 mod log;
 #[cfg(test)]
@@ -17,6 +18,7 @@ pub use event::{
     CellFacts, Denial, DenialId, Enforcement, EventKind, Force, LayerState, Limit, LimitKind, Observation, Outcome,
     Refusal, RunEvent, Sample, SpecimenFacts, Stream,
 };
+pub use held::{Breakpoints, HeldCall, HeldId, Process, Settled, Verdict};
 pub use json::{event_json, summary_json, to_line, to_pretty};
 pub use log::{LimitMark, OutputLine, RunLog, TimedSample};
 pub use source::{Frame, Instruction, Source};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::event::{CellFacts, Denial, DenialId, EventKind, LimitKind, Observation, Outcome, RunEvent, Sample, Stream};
+use super::held::{HeldCall, HeldId, Settled};
 use crate::policy::Bytes;
 
 /// Totals of one output stream.
@@ -44,6 +45,12 @@ pub struct Summary {
     pub stderr: StreamTotals,
     /// Denials by identity, in the order of their first sight.
     pub denials: BTreeMap<DenialId, Denial>,
+    /// Calls that are held, the oldest first.
+    pub waiting: Vec<HeldCall>,
+    /// Calls that were held and let go on.
+    pub allowed: u64,
+    /// Calls that were to be held and could not be, for too many were.
+    pub unheld: u64,
     /// Limits, in the order of their first sight.
     pub limits: Vec<LimitTotal>,
     /// The last reading of each figure.
@@ -62,6 +69,9 @@ impl Summary {
         match &event.kind {
             EventKind::Cell(facts) => self.cell = Some((**facts).clone()),
             EventKind::Started { .. } | EventKind::Held { .. } => {}
+            EventKind::Break(call) => self.waiting.push((**call).clone()),
+            EventKind::Settled { id, how } => self.settle(*id, *how),
+            EventKind::Unheld { count } => self.unheld = *count,
             EventKind::Output { stream, bytes } => {
                 let totals = self.stream_mut(*stream);
                 totals.kept.extend_from_slice(bytes);
@@ -77,11 +87,17 @@ impl Summary {
                 None => self.limits.push(LimitTotal { kind: limit.kind, count: limit.count, first: event.at }),
             },
             EventKind::Exit { outcome, duration, unseen, warnings } => {
+                self.waiting.clear();
                 self.unseen.clone_from(unseen);
                 self.outcome = Some((outcome.clone(), *duration));
                 self.warnings.clone_from(warnings);
             }
         }
+    }
+
+    fn settle(&mut self, id: HeldId, how: Settled) {
+        self.waiting.retain(|call| call.id != id);
+        self.allowed += u64::from(how == Settled::Allowed);
     }
 
     /// One of the two streams.

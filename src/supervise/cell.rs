@@ -10,12 +10,12 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::io::{AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::unix::pipe::Sender;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::celldir::CellDir;
 use super::clock::Clock;
-use super::control::{Control, Run};
+use super::control::{Control, Run, Steering};
 use super::ended::Ended;
 use super::link::{Door, FromShim, Link, LinkError};
 use super::owner::Owner;
@@ -238,18 +238,19 @@ impl Cell {
     }
 
     /// Runs the specimen to its end and removes the cell. Everything that happens goes to `events`, the last thing
-    /// being its end, which is returned too. `control` holds the run, lets it go on and stops it.
+    /// being its end, which is returned too. `steering` holds the run, lets it go on and stops it, and answers calls.
     pub async fn run(
         mut self,
         specimen: &Specimen,
         stdin: Stdin,
         events: mpsc::Sender<RunEvent>,
-        control: watch::Receiver<Control>,
+        steering: impl Into<Steering>,
     ) -> Outcome {
+        let Steering { control, orders } = steering.into();
         let run = Run { specimen, events, clock: Clock::default(), control };
         let result = match std::mem::replace(&mut self.io, Io::Closed) {
             _ if *run.control.borrow() == Control::Stop => Ok(Ended::plain(Outcome::Stopped, Duration::ZERO)),
-            Io::Shim(link) => shimmed::run(&self, &run, link, stdin).await,
+            Io::Shim(link) => shimmed::run(&self, &run, link, stdin, orders).await,
             Io::Attached(streams) => native::run(&self, &run, streams, stdin).await,
             Io::Closed => Err(StartError::Link(LinkError::Closed)),
         };

@@ -4,6 +4,7 @@ use std::future::pending;
 
 use tokio::sync::{mpsc, watch};
 
+use super::breaks::Obeyed;
 use super::clock::Clock;
 use crate::run::{EventKind, RunEvent};
 use crate::specimen::Specimen;
@@ -19,6 +20,21 @@ pub enum Control {
     Hold,
     /// Everything is killed, held or not; nothing after this counts.
     Stop,
+}
+
+/// How a run is steered.
+pub struct Steering {
+    /// Whether it goes on, is held or stopped.
+    pub control: watch::Receiver<Control>,
+    /// What becomes of single calls.
+    pub orders: Obeyed,
+}
+
+impl From<watch::Receiver<Control>> for Steering {
+    /// A run whose calls are answered as the profile says.
+    fn from(control: watch::Receiver<Control>) -> Self {
+        Self { control, orders: Obeyed::nobody() }
+    }
 }
 
 /// What a run needs beside the cell.

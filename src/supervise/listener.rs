@@ -1,6 +1,6 @@
 //! The seccomp listener: one thread a run, which sees every call the
-//! specimen's filter refuses, answers it as the profile says, and only then
-//! tells of it.
+//! specimen's filter refuses, answers it as the profile says, or as the
+//! reviewer does where it is to be held, and only then tells of it.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -11,14 +11,15 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
+use super::breaks::{Breaks, Held, Obeyed, Order};
 use super::clock::Clock;
 use super::denials::{Caller, Denials};
 use super::ffi::{Notification, NotifyFd, ProcessMemory};
-use super::procfs;
+use super::procfs::{self, Status};
 use super::stacks::Stacks;
-use crate::run::{EventKind, Refusal, RunEvent};
+use crate::run::{EventKind, HeldCall, Process, Refusal, RunEvent, Settled, Verdict};
 use crate::seccomp::decode::{Call, Memory, RawCall, decode};
 use crate::seccomp::{Action, Program, SeccompData, syscall_name};
 
@@ -28,8 +29,29 @@ const COUNT_INTERVAL: Duration = Duration::from_millis(50);
 /// How long calls are still answered once the cell has been ended.
 const LAST_CALLS: Duration = Duration::from_secs(1);
 
+/// Processes that are told of as a caller's ancestors, itself among them.
+const MOST_ANCESTORS: usize = 8;
+
 /// Threads whose process is remembered; a flood of new ones starts over.
 const MOST_THREADS: usize = 1024;
+
+/// What a listener works with.
+pub struct Means {
+    /// The policy's own program, not the supervised one.
+    pub profile: Program,
+    /// The run's clock.
+    pub clock: Clock,
+    /// Who is told.
+    pub events: mpsc::Sender<RunEvent>,
+    /// Notified where a call must kill and this user may not.
+    pub kill_cell: Arc<Notify>,
+    /// Tells the line of each call.
+    pub stacks: Stacks,
+    /// The reviewer's orders.
+    pub orders: Obeyed,
+    /// Told how many calls are held.
+    pub held: watch::Sender<usize>,
+}
 
 /// A listening thread.
 pub struct Listener {
@@ -38,32 +60,26 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Starts answering on `fd` as `profile` (the policy's own program, not the supervised one) says. `kill_cell` is
-    /// notified where a call must kill and this user may not; `stacks` tells the line of each call.
+    /// Starts answering on `fd`.
     ///
     /// # Errors
     /// When the system is out of descriptors or threads.
-    pub fn start(
-        fd: OwnedFd,
-        profile: Program,
-        clock: Clock,
-        events: mpsc::Sender<RunEvent>,
-        kill_cell: Arc<Notify>,
-        stacks: Stacks,
-    ) -> io::Result<Self> {
+    pub fn start(fd: OwnedFd, means: Means) -> io::Result<Self> {
         let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
+        let Means { profile, clock, events, kill_cell, stacks, orders, held } = means;
         let mut worker = Worker {
             notify: NotifyFd::new(fd),
             stop: Arc::clone(&stop),
-            profile,
-            clock,
-            events,
+            orders,
+            judge: Judge { profile, last: None },
+            teller: Teller { clock, events },
             kill_cell,
             stacks,
             denials: Denials::default(),
+            breaks: Breaks::new(held),
+            unheld: 0,
             names: HashMap::new(),
             processes: HashMap::new(),
-            last: None,
         };
         let thread = std::thread::Builder::new().name("listener".to_owned()).spawn(move || worker.work())?;
         Ok(Self { stop, thread })
@@ -82,18 +98,19 @@ impl Listener {
 struct Worker {
     notify: NotifyFd,
     stop: Arc<OwnedFd>,
-    profile: Program,
-    clock: Clock,
-    events: mpsc::Sender<RunEvent>,
+    orders: Obeyed,
+    judge: Judge,
+    teller: Teller,
     kill_cell: Arc<Notify>,
     stacks: Stacks,
     denials: Denials,
+    breaks: Breaks,
+    /// Calls that were to be held and were not.
+    unheld: u64,
     /// Call names by architecture and number.
     names: HashMap<(u32, i32), String>,
     /// Process by thread.
     processes: HashMap<u32, u32>,
-    /// The call judged last: a flood is one call again and again, and a profile has hundreds of instructions.
-    last: Option<(SeccompData, Option<Refusal>)>,
 }
 
 impl Worker {
@@ -101,10 +118,9 @@ impl Worker {
         let result = self.serve();
         let mut closed = false;
         while !self.denials.is_flushed() && !closed {
-            let (clock, events) = (&self.clock, &self.events);
+            let teller = &self.teller;
             self.denials.flush(|denial| {
-                let event = RunEvent { at: clock.now(), kind: EventKind::Denial(denial) };
-                closed = events.blocking_send(event).is_err();
+                closed = !teller.tell(EventKind::Denial(denial));
                 !closed
             });
         }
@@ -123,73 +139,166 @@ impl Worker {
             if wake.over || leaving.is_some_and(|since| since.elapsed() > LAST_CALLS) {
                 return Ok(());
             }
+            if wake.order {
+                for order in self.orders.take() {
+                    self.obey(order)?;
+                }
+            }
             if wake.call
                 && let Some(notification) = self.notify.receive()?
             {
-                let new = self.answer(&notification)?;
+                let new = self.take(&notification)?;
                 if !new && told.elapsed() < COUNT_INTERVAL {
                     continue;
                 }
             }
             told = Instant::now();
-            self.tell();
+            self.drop_gone();
+            self.denials.flush(|denial| self.teller.mention(EventKind::Denial(denial)));
         }
     }
 
     fn wait(&self, leaving: bool) -> io::Result<Wake> {
         let timeout = rustix::event::Timespec { tv_sec: 0, tv_nsec: COUNT_INTERVAL.subsec_nanos().into() };
-        let timeout = (leaving || !self.denials.is_flushed()).then_some(&timeout);
-        let mut fds = [
-            PollFd::from_borrowed_fd(self.notify.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(self.stop.as_fd(), PollFlags::IN),
-        ];
-        let watched = if leaving { 1 } else { 2 };
-        match poll(&mut fds[..watched], timeout) {
+        let timeout = (leaving || !self.denials.is_flushed() || !self.breaks.is_empty()).then_some(&timeout);
+        let watch = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
+        let orders = self.orders.fd().unwrap_or(self.notify.as_fd());
+        // Once it is to leave, that stays readable.
+        let stop = if leaving { self.notify.as_fd() } else { self.stop.as_fd() };
+        let mut fds = [watch(self.notify.as_fd()), watch(orders), watch(stop)];
+        match poll(&mut fds, timeout) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let call = fds[0].revents().contains(PollFlags::IN);
+        let readable = |at: usize| fds[at].revents().contains(PollFlags::IN);
+        let call = readable(0);
         Ok(Wake {
             call,
             // No process is left under the filter.
             over: !call && fds[0].revents().contains(PollFlags::HUP),
-            stop: fds[1].revents().contains(PollFlags::IN),
+            order: self.orders.fd().is_some() && readable(1),
+            stop: !leaving && readable(2),
         })
     }
 
-    /// Counts the call and answers it. True where the denial is a new one.
-    fn answer(&mut self, notification: &Notification) -> io::Result<bool> {
+    /// Answers the call, or holds it. True where there is something new to tell.
+    fn take(&mut self, notification: &Notification) -> io::Result<bool> {
         let call = self.decode(notification, &mut ProcessMemory::of(notification.tid));
         // A caller that died or was interrupted has tried all the same; only its memory is no longer to be trusted.
         let call = if self.notify.still_held(notification) { call } else { self.decode(notification, &mut Gone) };
-        let Some(refusal) = self.refusal(&notification.data) else {
+        let Some(refusal) = self.judge.refusal(&notification.data) else {
             self.notify.let_pass(notification)?;
             return Ok(false);
         };
         let pid = self.process(notification.tid);
-        let before = self.denials.len();
-        let at = self.clock.now();
+        let at = self.teller.clock.now();
+        if self.breaks.points.may_hold(&call.name) {
+            return self.hold(notification, pid, call, refusal, at);
+        }
         let (tid, instruction) = (notification.tid, notification.data.instruction_pointer);
-        let stacks = &mut self.stacks;
+        let (stacks, before) = (&mut self.stacks, self.denials.len());
+        // A name, and a line, are only to be had while the caller stands still.
         let ask = || Caller { comm: procfs::comm(tid), source: stacks.source(pid, tid, instruction) };
         self.denials.count(pid, call, refusal, at, ask);
-        match refusal {
-            Refusal::Errno(errno) => self.notify.refuse(notification, errno)?,
-            Refusal::Kill => self.kill(notification)?,
-        }
+        self.answer(notification, refusal)?;
         Ok(self.denials.len() > before)
     }
 
-    /// [`judge`], remembered for one call.
-    fn refusal(&mut self, data: &SeccompData) -> Option<Refusal> {
-        if let Some((last, refusal)) = &self.last
-            && last == data
-        {
-            return *refusal;
+    fn answer(&self, notification: &Notification, refusal: Refusal) -> io::Result<()> {
+        match refusal {
+            Refusal::Errno(errno) => self.notify.refuse(notification, errno),
+            Refusal::Kill => self.kill(notification),
         }
-        let refusal = judge(&self.profile, data);
-        self.last = Some((*data, refusal));
-        refusal
+    }
+
+    /// Holds the call for the reviewer, where it comes from a line that is to be held and there is room.
+    fn hold(
+        &mut self,
+        notification: &Notification,
+        pid: u32,
+        call: Call,
+        refusal: Refusal,
+        at: Duration,
+    ) -> io::Result<bool> {
+        let source = self.stacks.source(pid, notification.tid, notification.data.instruction_pointer);
+        let wanted = self.breaks.points.hold_from(source.specimen_line());
+        if !wanted || !self.breaks.has_room() {
+            self.unheld += u64::from(wanted);
+            if wanted {
+                self.teller.mention(EventKind::Unheld { count: self.unheld });
+            }
+            let comm = procfs::comm(notification.tid);
+            self.denials.count(pid, call, refusal, at, || Caller { comm, source });
+            self.answer(notification, refusal)?;
+            return Ok(true);
+        }
+        let told = HeldCall {
+            id: self.breaks.next_id(),
+            syscall: call.name.clone(),
+            args: call.args.clone(),
+            registers: notification.data.args,
+            refusal,
+            processes: ancestors(pid),
+            source,
+        };
+        self.teller.tell(EventKind::Break(Box::new(told.clone())));
+        self.breaks.hold(Held { notification: *notification, pid, call, at, told });
+        Ok(true)
+    }
+
+    fn obey(&mut self, order: Order) -> io::Result<()> {
+        match order {
+            Order::Break(points) => {
+                // What would not be held any more is answered as if it never had been.
+                let stays = |held: &Held| {
+                    points.may_hold(&held.call.name) && points.hold_from(held.told.source.specimen_line())
+                };
+                let freed = self.breaks.take(|held| !stays(held));
+                self.breaks.points = points;
+                freed.into_iter().try_for_each(|held| self.settle(held, Verdict::Deny))
+            }
+            Order::Answer(id, verdict) => {
+                let answered = self.breaks.take(|held| held.told.id == id);
+                answered.into_iter().try_for_each(|held| self.settle(held, verdict))
+            }
+            Order::Judge(profile) => {
+                self.judge = Judge { profile: (*profile).clone(), last: None };
+                let judge = &mut self.judge;
+                let allowed = self.breaks.take(|held| judge.refusal(&held.notification.data).is_none());
+                allowed.into_iter().try_for_each(|held| self.settle(held, Verdict::Allow))
+            }
+        }
+    }
+
+    /// Answers a held call as the reviewer says.
+    fn settle(&mut self, held: Held, verdict: Verdict) -> io::Result<()> {
+        let Held { notification, pid, call, at, told } = held;
+        let refusal = match verdict {
+            Verdict::Deny => told.refusal,
+            Verdict::DenyWith(errno) => Refusal::Errno(errno),
+            Verdict::Kill => Refusal::Kill,
+            Verdict::Allow => {
+                self.notify.let_pass(&notification)?;
+                self.teller.tell(EventKind::Settled { id: told.id, how: Settled::Allowed });
+                return Ok(());
+            }
+        };
+        let comm = told.processes.first().map_or_else(String::new, |process| process.comm.clone());
+        self.denials.count(pid, call, refusal, at, || Caller { comm, source: told.source });
+        self.answer(&notification, refusal)?;
+        self.teller.tell(EventKind::Settled { id: told.id, how: Settled::Refused(refusal) });
+        Ok(())
+    }
+
+    /// Forgets held calls whose process is gone, or left the call.
+    fn drop_gone(&mut self) {
+        if self.breaks.is_empty() {
+            return;
+        }
+        let notify = &self.notify;
+        for gone in self.breaks.take(|held| !notify.still_held(&held.notification)) {
+            self.teller.tell(EventKind::Settled { id: gone.told.id, how: Settled::Gone });
+        }
     }
 
     /// Without the right to kill the caller, the whole cell is killed in its stead.
@@ -222,13 +331,58 @@ impl Worker {
         }
         *self.processes.entry(tid).or_insert_with(|| procfs::process_of_thread(tid).unwrap_or(tid))
     }
+}
 
-    /// Tells what changed, as far as the channel has room; the rest waits.
-    fn tell(&mut self) {
-        let (clock, events) = (&self.clock, &self.events);
-        self.denials
-            .flush(|denial| events.try_send(RunEvent { at: clock.now(), kind: EventKind::Denial(denial) }).is_ok());
+/// Answers as a profile says.
+struct Judge {
+    profile: Program,
+    /// The call judged last: a flood is one call again and again, and a profile has hundreds of instructions.
+    last: Option<(SeccompData, Option<Refusal>)>,
+}
+
+impl Judge {
+    /// [`judge`], remembered for one call.
+    fn refusal(&mut self, data: &SeccompData) -> Option<Refusal> {
+        if let Some((last, refusal)) = &self.last
+            && last == data
+        {
+            return *refusal;
+        }
+        let refusal = judge(&self.profile, data);
+        self.last = Some((*data, refusal));
+        refusal
     }
+}
+
+/// Tells the run's events.
+struct Teller {
+    clock: Clock,
+    events: mpsc::Sender<RunEvent>,
+}
+
+impl Teller {
+    /// Tells something that must not be lost; false where nobody listens.
+    fn tell(&self, kind: EventKind) -> bool {
+        self.events.blocking_send(RunEvent { at: self.clock.now(), kind }).is_ok()
+    }
+
+    /// Tells something that can be told again, where there is room.
+    fn mention(&self, kind: EventKind) -> bool {
+        self.events.try_send(RunEvent { at: self.clock.now(), kind }).is_ok()
+    }
+}
+
+/// Processes from one up to the first of its pid namespace, or as many as are told.
+fn ancestors(pid: u32) -> Vec<Process> {
+    let mut all = Vec::new();
+    let mut next = Some(pid);
+    while let Some(pid) = next.filter(|_| all.len() < MOST_ANCESTORS) {
+        all.push(Process { pid, comm: procfs::comm(pid) });
+        let status = Status::read(pid).ok();
+        let first = status.as_ref().and_then(Status::innermost_pid) == Some(1);
+        next = status.filter(|_| !first).and_then(|status| status.number("PPid")).filter(|parent| *parent > 0);
+    }
+    all
 }
 
 /// What the profile says to a call; `None` where it allows it.
@@ -246,9 +400,11 @@ fn judge(profile: &Program, data: &SeccompData) -> Option<Refusal> {
 }
 
 /// What woke the listener; nothing where the time did.
+#[allow(clippy::struct_excessive_bools, reason = "one answer per thing that is waited for")]
 struct Wake {
     call: bool,
     over: bool,
+    order: bool,
     stop: bool,
 }
 

@@ -11,6 +11,7 @@
 //! ```
 
 mod apparmor;
+mod breaks;
 mod cell;
 mod celldir;
 mod cgroup;
@@ -31,9 +32,10 @@ mod shimmed;
 mod stacks;
 mod verify;
 
+pub use breaks::{Obeyed, Order, Orders};
 pub use cell::{Cell, OWN_PROGRAM, Site, StartError, Stdin, kernel};
 pub use celldir::SHIM;
-pub use control::Control;
+pub use control::{Control, Steering};
 pub use link::LinkError;
 pub use owner::Owner;
 pub use reaper::{

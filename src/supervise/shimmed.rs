@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hotcell_shim::{Exited, Failed, Stage, tag};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
+use super::breaks::Obeyed;
 use super::cell::{Cell, StartError, Stdin};
 use super::cgroup::Cgroup;
 use super::control::{Control, Run, stopped, turned};
 use super::ended::{Backlog, Ended};
 use super::link::{FromShim, Link, LinkError, pid_of};
-use super::listener::Listener;
+use super::listener::{Listener, Means};
 use super::output::{Outbox, drain, pipe};
 use super::sampler::{INTERVAL, Sampler};
 use super::stacks::Stacks;
@@ -36,7 +37,7 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// When it could not be started.
-pub async fn run(cell: &Cell, run: &Run<'_>, link: Link, stdin: Stdin) -> Result<Ended, StartError> {
+pub async fn run(cell: &Cell, run: &Run<'_>, link: Link, stdin: Stdin, orders: Obeyed) -> Result<Ended, StartError> {
     let file_name = run.specimen.language.file_name(&run.specimen.name);
     cell.dir.write_specimen(&file_name, &run.specimen.bytes).map_err(StartError::io("writing the specimen"))?;
 
@@ -56,12 +57,19 @@ pub async fn run(cell: &Cell, run: &Run<'_>, link: Link, stdin: Stdin) -> Result
     };
     let pid = pid_of(&pidfd).map_err(StartError::io("finding the specimen's process"))?;
     let kill_cell = Arc::new(Notify::new());
+    let (held, calls_held) = watch::channel(0);
     let listener = match (listener, &cell.plan.request.filter) {
         (Some(fd), Some(filter)) => {
-            let (profile, clock, events) = (filter.program.clone(), run.clock.clone(), run.events.clone());
-            let stacks = Stacks::new(cell.site.reaper.clone(), plan::path_in_cell(run.specimen));
-            let started = Listener::start(fd, profile, clock, events, Arc::clone(&kill_cell), stacks);
-            Some(started.map_err(StartError::io("starting the listener"))?)
+            let means = Means {
+                profile: filter.program.clone(),
+                clock: run.clock.clone(),
+                events: run.events.clone(),
+                kill_cell: Arc::clone(&kill_cell),
+                stacks: Stacks::new(cell.site.reaper.clone(), plan::path_in_cell(run.specimen)),
+                orders,
+                held,
+            };
+            Some(Listener::start(fd, means).map_err(StartError::io("starting the listener"))?)
         }
         (None, None) => None,
         (Some(_), None) => return Err(LinkError::Protocol("a listener came for no filter").into()),
@@ -81,7 +89,7 @@ pub async fn run(cell: &Cell, run: &Run<'_>, link: Link, stdin: Stdin) -> Result
     run.tell(EventKind::Started { pid }).await;
 
     let mut watch = Watch::new(cell, run, link, sampler, kill_cell);
-    let end = watch.watch().await;
+    let end = watch.watch(calls_held).await;
     let backlog = Backlog { events: Vec::new(), listener, drains: drains.into() };
     Ok(watch.finish(end, &argv, backlog).await)
 }
@@ -122,10 +130,14 @@ struct Watch<'a> {
     cut: Cut,
     /// When the engine is asked to kill the cell, which the shim should have done.
     kill_at: Option<Instant>,
-    /// Since when it is held.
-    held_since: Option<Instant>,
-    /// How long it was held before.
-    held_for: Duration,
+    /// Every process is held.
+    held: bool,
+    /// A call is.
+    call_held: bool,
+    /// Since when the deadline's clock stands, for either.
+    stands_since: Option<Instant>,
+    /// How long it stood before.
+    stood_for: Duration,
     /// What the events say of it.
     told_held: bool,
 }
@@ -141,13 +153,15 @@ impl<'a> Watch<'a> {
             kill_cell,
             cut: Cut::Not,
             kill_at: cell.plan.deadline().map(|deadline| Instant::now() + deadline + DEADLINE_GRACE),
-            held_since: None,
-            held_for: Duration::ZERO,
+            held: false,
+            call_held: false,
+            stands_since: None,
+            stood_for: Duration::ZERO,
             told_held: false,
         }
     }
 
-    async fn watch(&mut self) -> End {
+    async fn watch(&mut self, mut calls_held: watch::Receiver<usize>) -> End {
         let mut control = self.run.control.clone();
         let mut obeyed = Control::Go;
         let mut samples = interval(INTERVAL);
@@ -167,6 +181,10 @@ impl<'a> Watch<'a> {
                     obeyed = wanted;
                     self.obey(wanted).await;
                 }
+                Ok(()) = calls_held.changed() => {
+                    let held = *calls_held.borrow_and_update() > 0;
+                    self.pause(held).await;
+                }
                 () = sleep_until(self.kill_at.unwrap_or_else(Instant::now)), if self.kill_is_due() => self.kill().await,
                 _ = samples.tick() => self.sample(),
             }
@@ -182,15 +200,17 @@ impl<'a> Watch<'a> {
         match wanted {
             _ if self.cut != Cut::Not => return,
             Control::Hold => {
-                self.held_since = Some(Instant::now());
+                self.held = true;
+                self.set_clock();
                 self.order(tag::HOLD).await;
             }
             Control::Go => {
-                self.end_hold();
+                self.held = false;
+                self.set_clock();
                 self.order(tag::RESUME).await;
             }
             Control::Stop => {
-                self.end_hold();
+                self.end_holds();
                 self.cut = Cut::Stopped;
                 self.kill_at = Some(Instant::now() + STOP_GRACE);
                 self.order(tag::KILL).await;
@@ -199,17 +219,33 @@ impl<'a> Watch<'a> {
         self.tell_held();
     }
 
-    /// The deadline is as much later as the specimen was held.
-    fn end_hold(&mut self) {
-        if let Some(since) = self.held_since.take() {
-            let held = since.elapsed();
-            self.held_for += held;
-            self.kill_at = self.kill_at.map(|at| at + held);
+    /// A call is held, or none is any more.
+    async fn pause(&mut self, held: bool) {
+        if self.cut == Cut::Not && held != self.call_held {
+            self.call_held = held;
+            self.set_clock();
+            self.order(if held { tag::PAUSE } else { tag::UNPAUSE }).await;
         }
     }
 
+    /// The deadline is as much later as its clock stood.
+    fn set_clock(&mut self) {
+        if self.held || self.call_held {
+            self.stands_since.get_or_insert_with(Instant::now);
+        } else if let Some(since) = self.stands_since.take() {
+            let stood = since.elapsed();
+            self.stood_for += stood;
+            self.kill_at = self.kill_at.map(|at| at + stood);
+        }
+    }
+
+    fn end_holds(&mut self) {
+        (self.held, self.call_held) = (false, false);
+        self.set_clock();
+    }
+
     fn kill_is_due(&self) -> bool {
-        self.kill_at.is_some() && self.held_since.is_none()
+        self.kill_at.is_some() && self.stands_since.is_none()
     }
 
     /// Tried again until the shim's end is seen.
@@ -230,7 +266,7 @@ impl<'a> Watch<'a> {
 
     /// Where there is no room for it, the next sample's turn tells what is then so.
     fn tell_held(&mut self) {
-        let held = self.held_since.is_some();
+        let held = self.held;
         if held != self.told_held && self.run.mention(EventKind::Held { held }) {
             self.told_held = held;
         }
@@ -239,12 +275,12 @@ impl<'a> Watch<'a> {
     /// Takes the last reading, for which the shim waits with its end, and ends the cell: what is still to be told can
     /// wait.
     async fn finish(mut self, end: End, argv: &[String], mut backlog: Backlog) -> Ended {
-        self.end_hold();
+        self.end_holds();
         backlog.events.extend(self.sampler.iter_mut().flat_map(Sampler::read));
         backlog.events.extend(self.sampler.iter().flat_map(Sampler::totals));
         let duration = match &end {
             End::Exited(exited) => Duration::from_micros(exited.elapsed_us),
-            End::Failed(_) | End::Lost(_) => self.run.clock.now().saturating_sub(self.held_for),
+            End::Failed(_) | End::Lost(_) => self.run.clock.now().saturating_sub(self.stood_for),
         };
         let outcome = self.outcome(end, argv).await;
         if outcome == Outcome::TimedOut {

@@ -10,10 +10,10 @@ use hotcell::engine::docker::DockerEngine;
 use hotcell::engine::{Capabilities, Endpoint, Engine as _, EngineKind};
 use hotcell::plan::{CellPlan, Filter, Request};
 use hotcell::policy::{Layer, Policy};
-use hotcell::run::{CellFacts, EventKind, Outcome, RunEvent, Stream};
+use hotcell::run::{CellFacts, EventKind, HeldCall, Outcome, RunEvent, Stream, Summary};
 use hotcell::seccomp::{Arch, Host, Profile, compile, shipped};
 use hotcell::specimen::{DEFAULT_CAP, LanguageTable, Specimen};
-use hotcell::supervise::{Cell, Control, Owner, Site, Stdin, kernel};
+use hotcell::supervise::{Cell, Control, Orders, Owner, Site, Stdin, Steering, kernel};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
@@ -110,8 +110,10 @@ impl Bench {
                 kept.lock().unwrap().push(event);
             }
         });
-        let run = self.runtime.spawn(async move { cell.run(&specimen, Stdin::Empty, sender, wanted).await });
-        Live { control, run, seen, uid: self.uid }
+        let (orders, obeyed) = Orders::new().unwrap();
+        let steering = Steering { control: wanted, orders: obeyed };
+        let run = self.runtime.spawn(async move { cell.run(&specimen, Stdin::Empty, sender, steering).await });
+        Live { control, orders, run, seen, uid: self.uid }
     }
 
     /// Makes a cell for it and runs it there.
@@ -135,7 +137,7 @@ impl Bench {
 }
 
 /// A shipped profile, compiled.
-fn filter(name: &str) -> Filter {
+pub fn filter(name: &str) -> Filter {
     let (_, text) = shipped().iter().find(|(known, _)| *known == name).unwrap();
     let profile = Profile::parse(name, text, &Host::here(BTreeSet::new()).unwrap()).unwrap();
     let program = compile(&profile, Arch::native()).unwrap();
@@ -145,6 +147,7 @@ fn filter(name: &str) -> Filter {
 /// A run under way.
 pub struct Live {
     pub control: watch::Sender<Control>,
+    pub orders: Orders,
     run: JoinHandle<Outcome>,
     seen: Arc<Mutex<Vec<RunEvent>>>,
     uid: u32,
@@ -171,6 +174,20 @@ impl Live {
     pub fn held(&self) -> Vec<bool> {
         let held = |event: RunEvent| if let EventKind::Held { held } = event.kind { Some(held) } else { None };
         self.events().into_iter().filter_map(held).collect()
+    }
+
+    /// The calls that are held now.
+    pub fn held_calls(&self) -> Vec<HeldCall> {
+        let mut summary = Summary::default();
+        self.events().iter().for_each(|event| summary.apply(event));
+        summary.waiting
+    }
+
+    /// Waits until so many calls are held.
+    #[track_caller]
+    pub fn until_calls_are_held(&self, count: usize) -> Vec<HeldCall> {
+        self.until("calls held", |run| run.held_calls().len() == count);
+        self.held_calls()
     }
 
     pub fn facts(&self) -> CellFacts {
