@@ -180,7 +180,9 @@ fn a_flood_of_calls_falls_back_to_the_profile_and_is_counted(engine: Engine) {
     run.until("the rest answered", |run| run.output() == "eight\n");
     let unheld = |event: &hotcell::run::RunEvent| matches!(event.kind, EventKind::Unheld { count: 8 });
     assert!(run.events().iter().any(unheld), "{:?}", run.events());
-    calls.iter().for_each(|call| answer(&run, call, Verdict::Deny));
+    for call in &calls {
+        answer(&run, call, Verdict::Deny);
+    }
     assert_eq!(run.end().0, Outcome::Exited(0));
     bench.is_clean();
 }
