@@ -9,11 +9,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::cells::{Bench, Live, filter, python};
-use common::{Engine, on_both_engines};
+use common::{Engine, Hotcell, Specimen, on_both_engines};
 use hotcell::policy::Layer;
 use hotcell::run::{Breakpoints, EventKind, HeldCall, Outcome, Refusal, Settled, Verdict};
 use hotcell::seccomp::{Action, Arch, Program, Rule, compile};
 use hotcell::supervise::{Control, Order};
+use serde_json::Value;
 
 /// Runs Python with these breakpoints in a cell with a deadline of two seconds.
 fn run(bench: &Bench, points: Breakpoints, code: &str) -> Live {
@@ -54,7 +55,7 @@ const THREE: &str = "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nfo
 
 fn a_held_call_is_told_whole_and_answered_as_the_reviewer_says(engine: Engine) {
     let bench = Bench::at(engine);
-    let run = run(&bench, Breakpoints::all(), THREE);
+    let run = run(&bench, Breakpoints::for_a_person(), THREE);
     let call = run.until_calls_are_held(1).remove(0);
     assert_eq!((call.syscall.as_str(), call.refusal), ("sethostname", Refusal::Errno(libc::EPERM)));
     assert_eq!((call.registers[1], call.source.specimen_line()), (3, Some(4)), "{call:?}");
@@ -85,7 +86,7 @@ fn an_allowed_call_does_what_it_would_without_a_filter(engine: Engine) {
     let refused = run(&bench, Breakpoints::default(), code);
     refused.until("refused", |run| run.output() == "False\n");
     refused.end();
-    let run = run(&bench, Breakpoints::all(), code);
+    let run = run(&bench, Breakpoints::for_a_person(), code);
     let call = run.until_calls_are_held(1).remove(0);
     answer(&run, &call, Verdict::Allow);
     run.until("allowed", |run| run.output() == "True\n");
@@ -94,7 +95,7 @@ fn an_allowed_call_does_what_it_would_without_a_filter(engine: Engine) {
 
 fn allowed_from_now_on_by_an_edited_profile_nothing_is_asked_again(engine: Engine) {
     let bench = Bench::at(engine);
-    let run = run(&bench, Breakpoints::all(), THREE);
+    let run = run(&bench, Breakpoints::for_a_person(), THREE);
     run.until_calls_are_held(1);
     assert!(run.orders.give(Order::Judge(Arc::new(with_allowed("sethostname")))));
     let (outcome, _, events) = run.end();
@@ -106,7 +107,7 @@ fn allowed_from_now_on_by_an_edited_profile_nothing_is_asked_again(engine: Engin
 fn the_deadline_stands_while_a_call_is_held_and_goes_on_after_it(engine: Engine) {
     let bench = Bench::at(engine);
     let code = "import ctypes, time\nctypes.CDLL(None).sethostname(b'h', 1)\nprint('on', flush=True)\ntime.sleep(60)\n";
-    let run = run(&bench, Breakpoints::all(), code);
+    let run = run(&bench, Breakpoints::for_a_person(), code);
     let call = run.until_calls_are_held(1).remove(0);
     thread::sleep(Duration::from_secs(3));
     assert!(!run.is_over(), "the deadline of two seconds stands");
@@ -122,11 +123,11 @@ fn the_deadline_stands_while_a_call_is_held_and_goes_on_after_it(engine: Engine)
 
 fn a_run_is_stopped_or_killed_with_a_call_held(engine: Engine) {
     let bench = Bench::at(engine);
-    let held = run(&bench, Breakpoints::all(), THREE);
+    let held = run(&bench, Breakpoints::for_a_person(), THREE);
     held.until_calls_are_held(1);
     held.control.send(Control::Stop).unwrap();
     assert_eq!(held.end().0, Outcome::Stopped);
-    let killed = run(&bench, Breakpoints::all(), THREE);
+    let killed = run(&bench, Breakpoints::for_a_person(), THREE);
     let call = killed.until_calls_are_held(1).remove(0);
     answer(&killed, &call, Verdict::Kill);
     assert_eq!(killed.end().0, Outcome::Signaled(libc::SIGKILL));
@@ -139,7 +140,7 @@ fn other_threads_and_processes_queue_and_are_answered_apart(engine: Engine) {
                 def call(n):\n    print(n, libc.sethostname(b'h', n), flush=True)\n\
                 threads = [threading.Thread(target=call, args=(n,)) for n in range(1, 4)]\n[t.start() for t in threads]\n\
                 if os.fork() == 0:\n    libc.swapoff(b'x')\n    os._exit(0)\n[t.join() for t in threads]\nos.wait()\n";
-    let points = Breakpoints { except: BTreeSet::from(["clone3".to_owned()]), ..Breakpoints::all() };
+    let points = Breakpoints { except: BTreeSet::from(["clone3".to_owned()]), ..Breakpoints::for_a_person() };
     let run = run(&bench, points, code);
     let calls = run.until_calls_are_held(4);
     let child = calls.iter().find(|call| call.syscall == "swapoff").unwrap();
@@ -158,7 +159,7 @@ fn only_what_the_breakpoint_names_is_held(engine: Engine) {
     let bench = Bench::at(engine);
     let code = "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.acct(None)\nlibc.swapoff(b'x')\nlibc.swapoff(b'x')\n";
     let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
-    let points = Breakpoints { calls: names(&["swapoff"]), lines: BTreeSet::from([5]), ..Breakpoints::all() };
+    let points = Breakpoints { calls: names(&["swapoff"]), lines: BTreeSet::from([5]), ..Breakpoints::for_a_person() };
     let run = run(&bench, points, code);
     let call = run.until_calls_are_held(1).remove(0);
     assert_eq!((call.syscall.as_str(), call.source.specimen_line()), ("swapoff", Some(5)));
@@ -175,7 +176,7 @@ fn a_flood_of_calls_falls_back_to_the_profile_and_is_counted(engine: Engine) {
     let settings = [(Layer::Timeout, "20s"), (Layer::Ulimits, "nproc=60")];
     let cell = bench.cell(bench.plan(bench.policy(&settings)), &specimen);
     let run = bench.start(cell, specimen, Control::Go);
-    assert!(run.orders.give(Order::Break(Breakpoints::all())));
+    assert!(run.orders.give(Order::Break(Breakpoints::for_a_person())));
     let calls = run.until_calls_are_held(32);
     run.until("the rest answered", |run| run.output() == "eight\n");
     let unheld = |event: &hotcell::run::RunEvent| matches!(event.kind, EventKind::Unheld { count: 8 });
@@ -187,7 +188,30 @@ fn a_flood_of_calls_falls_back_to_the_profile_and_is_counted(engine: Engine) {
     bench.is_clean();
 }
 
+fn answers_that_were_written_down_are_given_without_a_reviewer(engine: Engine) {
+    let code = "import ctypes, socket\nlibc = ctypes.CDLL(None)\nprint(libc.personality(0xffffffff) >= 0)\n\
+                try:\n    socket.socket().connect(('203.0.113.7', 443))\nexcept OSError as error:\n    print(error.errno)\n\
+                print(libc.acct(None))\nlibc.swapoff(b'x')\nprint('not here')\n";
+    let answers = r#"{ "answers": [
+        { "call": "personality", "verdict": "allow" },
+        { "call": "connect", "line": 5, "verdict": "deny", "errno": "ECONNREFUSED" },
+        { "call": "swapoff", "verdict": "kill" }
+    ] }"#;
+    let file = Specimen::file("answers.json", answers.as_bytes());
+    let report = Hotcell::hardened(engine).with(&["--on-denial"]).with(&[&file.path]).report(&Specimen::python(code));
+    assert_eq!((report.stdout(), report.status()), ("True\n111\n-1\n", 137), "{report}");
+    assert_eq!(report.json["allowed_calls"], 1, "{report}");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let denied = report.denials().iter().map(|denial| text(&denial["syscall"]) + " " + &text(&denial["answer"]));
+    assert_eq!(denied.collect::<Vec<_>>(), ["connect ECONNREFUSED", "acct EPERM", "swapoff killed"], "{report}");
+    let killed = Hotcell::hardened(engine).with(&["--on-denial", "kill"]).report(&Specimen::python(code));
+    assert_eq!((killed.stdout(), killed.status()), ("", 137), "{killed}");
+    let told = Hotcell::hardened(engine).with(&["--on-denial", "/nonexistent"]).text(&Specimen::python(code));
+    assert!(told.status == 125 && told.stderr.contains("--on-denial /nonexistent: "), "{told}");
+}
+
 on_both_engines!(
+    answers_that_were_written_down_are_given_without_a_reviewer,
     a_held_call_is_told_whole_and_answered_as_the_reviewer_says,
     an_allowed_call_does_what_it_would_without_a_filter,
     allowed_from_now_on_by_an_edited_profile_nothing_is_asked_again,

@@ -1,5 +1,6 @@
 //! `hotcell run`: one specimen, one cell, everything told.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -13,16 +14,23 @@ use tokio::sync::{mpsc, watch};
 use super::{CliError, Common, engine, runtime, text};
 use crate::config::{Config, host_environment};
 use crate::engine::{Engine, EngineError};
+use crate::files;
 use crate::plan::{CellPlan, Request};
-use crate::policy::{Layer, Policy};
+use crate::policy::{Bytes, Layer, Policy};
 use crate::profile;
-use crate::run::{EventKind, Outcome, RunEvent, Summary, event_json, summary_json, to_line, to_pretty};
+use crate::run::{
+    Answers, Breakpoints, EventKind, HeldCall, Outcome, RunEvent, Summary, Verdict, event_json, summary_json, to_line,
+    to_pretty,
+};
 use crate::specimen::Specimen;
-use crate::supervise::{self, Cell, Control, Owner, Site, Stdin};
+use crate::supervise::{self, Cell, Control, Order, Orders, Owner, Site, Stdin, Steering};
 use crate::text::visible;
 
 /// Events that may wait for a slow reader before the specimen's output does.
 const EVENT_ROOM: usize = 4096;
+
+/// The longest file of answers.
+const MOST_ANSWERS: Bytes = Bytes(1 << 20);
 
 /// How long the sweep of what crashed runs left may outlast the run; the next one goes on with it.
 const SWEEP_PATIENCE: Duration = Duration::from_secs(2);
@@ -62,6 +70,9 @@ pub struct RunArgs {
     /// Let the engine itself enforce the profile, as an exported `docker run` would; denials cannot be seen
     #[arg(long)]
     native: bool,
+    /// What becomes of calls that the profile refuses: deny, kill (the process), or a file of answers in JSON
+    #[arg(long, value_name = "HOW", default_value = "deny", conflicts_with = "native")]
+    on_denial: String,
     /// How to tell of the run
     #[arg(long, value_enum, default_value_t = RunFormat::Text)]
     format: RunFormat,
@@ -72,6 +83,7 @@ const EXAMPLES: &str = "Examples:
   hotcell run --without network --without seccomp suspicious.py
   hotcell run --layer pids=16 --layer tmpfs=8m --timeout 2s suspicious.py
   hotcell run --seccomp profile.json --format json suspicious.py
+  hotcell run --on-denial answers.json suspicious.py
   curl -s https://example.com/x.py | hotcell run --language python -
 
 Exit status: the specimen's own; 124 the deadline ended it; 125 hotcell could
@@ -128,6 +140,8 @@ struct Prepared {
     request: Request,
     specimen: Specimen,
     stdin: Stdin,
+    /// What is said to refused calls; `None` where the profile answers.
+    answers: Option<Answers>,
     /// The runtime that the command line, and not only a policy, asks for.
     runtime_named: Option<String>,
 }
@@ -155,7 +169,8 @@ impl Prepared {
             native: arguments.native,
             host_env: host_environment(),
         };
-        Ok(Self { config, request, specimen, stdin, runtime_named })
+        let answers = answers(&arguments.on_denial)?;
+        Ok(Self { config, request, specimen, stdin, answers, runtime_named })
     }
 
     async fn run(self, format: RunFormat) -> Result<u8, CliError> {
@@ -195,14 +210,34 @@ impl Prepared {
             // What was made of it is the reaper's.
             _ = asked_to_stop.wait_for(|wanted| *wanted == Control::Stop) => return Ok(Outcome::Stopped.exit_status()),
         };
+        let (orders, obeyed) = Orders::new().map_err(|source| CliError::Io { doing: "making an eventfd", source })?;
+        if self.answers.is_some() {
+            orders.give(Order::Break(Breakpoints::all()));
+        }
+        let steering = Steering { control, orders: obeyed };
         let (events, received) = mpsc::channel(EVENT_ROOM);
-        let telling = tokio::task::spawn_blocking(move || tell(format, received));
-        let outcome = cell.run(&self.specimen, self.stdin, events, control).await;
+        let answering = self.answers.map(|answers| Answering { answers, orders });
+        let telling = tokio::task::spawn_blocking(move || tell(format, received, answering.as_ref()));
+        let outcome = cell.run(&self.specimen, self.stdin, events, steering).await;
         telling.await.map_err(|error| CliError::Io { doing: "telling of the run", source: error.into() })?;
         if let Ok(Ok(swept)) = tokio::time::timeout(SWEEP_PATIENCE, sweeping).await {
             text::swept(&swept);
         }
         Ok(outcome.exit_status())
+    }
+}
+
+/// What `--on-denial` says.
+fn answers(how: &str) -> Result<Option<Answers>, CliError> {
+    match how {
+        "deny" => Ok(None),
+        "kill" => Ok(Some(Answers::always(Verdict::Kill))),
+        path => {
+            let path = Path::new(path);
+            let wrong = |error: &dyn Display| CliError::Said(format!("--on-denial {}: {error}", shown(path)));
+            let text = files::read_text(path, MOST_ANSWERS).map_err(|error| wrong(&error))?;
+            Answers::parse(&text).map(Some).map_err(|error| wrong(&error))
+        }
     }
 }
 
@@ -277,12 +312,28 @@ async fn any(signals: &mut [Signal; 3]) {
     }
 }
 
+/// Answers held calls as was written down before.
+struct Answering {
+    answers: Answers,
+    orders: Orders,
+}
+
+impl Answering {
+    fn answer(&self, call: &HeldCall) {
+        // Where the run is over, so is the call.
+        self.orders.give(Order::Answer(call.id, self.answers.verdict(call)));
+    }
+}
+
 /// Tells the events as they come, until the run's sender is gone. It has a thread of its own: a screen or a pipe that
 /// takes nothing more holds up nothing else.
-fn tell(format: RunFormat, mut events: mpsc::Receiver<RunEvent>) {
+fn tell(format: RunFormat, mut events: mpsc::Receiver<RunEvent>, answering: Option<&Answering>) {
     let mut summary = Summary::default();
     let mut teller = text::Teller::new();
     while let Some(event) = events.blocking_recv() {
+        if let (EventKind::Break(call), Some(answering)) = (&event.kind, answering) {
+            answering.answer(call);
+        }
         match format {
             RunFormat::Text => teller.tell(&event),
             RunFormat::Jsonl => text::print_line(&to_line(&event_json(&event))),

@@ -224,37 +224,48 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// The symbolic name of an errno that seccomp profiles and the kernel's checks use: errno(3).
+/// Names of errnos that seccomp profiles and the kernel's checks use: errno(3).
+const ERRNO_NAMES: [(i32, &str); 30] = [
+    (libc::EPERM, "EPERM"),
+    (libc::ENOENT, "ENOENT"),
+    (libc::EINTR, "EINTR"),
+    (libc::EIO, "EIO"),
+    (libc::ENXIO, "ENXIO"),
+    (libc::E2BIG, "E2BIG"),
+    (libc::ENOEXEC, "ENOEXEC"),
+    (libc::EBADF, "EBADF"),
+    (libc::EAGAIN, "EAGAIN"),
+    (libc::ENOMEM, "ENOMEM"),
+    (libc::EACCES, "EACCES"),
+    (libc::EFAULT, "EFAULT"),
+    (libc::EBUSY, "EBUSY"),
+    (libc::EEXIST, "EEXIST"),
+    (libc::ENODEV, "ENODEV"),
+    (libc::ENOTDIR, "ENOTDIR"),
+    (libc::EINVAL, "EINVAL"),
+    (libc::EMFILE, "EMFILE"),
+    (libc::ENOSPC, "ENOSPC"),
+    (libc::EROFS, "EROFS"),
+    (libc::ENOSYS, "ENOSYS"),
+    (libc::ELOOP, "ELOOP"),
+    (libc::ENOTSUP, "ENOTSUP"),
+    (libc::EAFNOSUPPORT, "EAFNOSUPPORT"),
+    (libc::ENETUNREACH, "ENETUNREACH"),
+    (libc::ECONNREFUSED, "ECONNREFUSED"),
+    (libc::EXDEV, "EXDEV"),
+    (libc::ETIMEDOUT, "ETIMEDOUT"),
+    (libc::EHOSTUNREACH, "EHOSTUNREACH"),
+    (libc::ENETDOWN, "ENETDOWN"),
+];
+
+/// The symbolic name of an errno.
 fn errno_name(number: i32) -> Option<&'static str> {
-    const NAMES: [(i32, &str); 26] = [
-        (libc::EPERM, "EPERM"),
-        (libc::ENOENT, "ENOENT"),
-        (libc::EINTR, "EINTR"),
-        (libc::EIO, "EIO"),
-        (libc::ENXIO, "ENXIO"),
-        (libc::E2BIG, "E2BIG"),
-        (libc::ENOEXEC, "ENOEXEC"),
-        (libc::EBADF, "EBADF"),
-        (libc::EAGAIN, "EAGAIN"),
-        (libc::ENOMEM, "ENOMEM"),
-        (libc::EACCES, "EACCES"),
-        (libc::EFAULT, "EFAULT"),
-        (libc::EBUSY, "EBUSY"),
-        (libc::EEXIST, "EEXIST"),
-        (libc::ENODEV, "ENODEV"),
-        (libc::ENOTDIR, "ENOTDIR"),
-        (libc::EINVAL, "EINVAL"),
-        (libc::EMFILE, "EMFILE"),
-        (libc::ENOSPC, "ENOSPC"),
-        (libc::EROFS, "EROFS"),
-        (libc::ENOSYS, "ENOSYS"),
-        (libc::ELOOP, "ELOOP"),
-        (libc::ENOTSUP, "ENOTSUP"),
-        (libc::EAFNOSUPPORT, "EAFNOSUPPORT"),
-        (libc::ENETUNREACH, "ENETUNREACH"),
-        (libc::ECONNREFUSED, "ECONNREFUSED"),
-    ];
-    NAMES.iter().find(|(known, _)| *known == number).map(|(_, name)| *name)
+    ERRNO_NAMES.iter().find(|(known, _)| *known == number).map(|(_, name)| *name)
+}
+
+/// The errno of a symbolic name.
+pub fn errno_number(name: &str) -> Option<i32> {
+    ERRNO_NAMES.iter().find(|(_, known)| *known == name).map(|(number, _)| *number)
 }
 
 /// A refused call; repeats of the same call with the same arguments by the same process from the same line are one

@@ -72,12 +72,19 @@ pub struct Breakpoints {
     pub lines: BTreeSet<u32>,
     /// Never these calls.
     pub except: BTreeSet<String>,
+    /// At most so many a second, for a person answers; any number, where none is given.
+    pub a_second: Option<usize>,
 }
 
 impl Breakpoints {
-    /// Every refused call.
+    /// Every refused call, for a program that answers at once.
     pub fn all() -> Self {
         Self { on: true, ..Self::default() }
+    }
+
+    /// Every refused call, as fast as a person may be asked: a flood of calls must not become one of questions.
+    pub fn for_a_person() -> Self {
+        Self { a_second: Some(32), ..Self::all() }
     }
 
     /// Whether a call by this name may be held, wherever it comes from.

@@ -2,6 +2,7 @@
 //! what that stream adds up to ([`Summary`]). Pure: the supervisor writes the
 //! events, every reader (screen, JSON, tests) folds the same ones.
 
+mod answers;
 pub mod compare;
 mod event;
 mod held;
@@ -14,9 +15,10 @@ mod summary;
 mod verdict;
 pub mod words;
 
+pub use answers::{Answers, AnswersError};
 pub use event::{
     CellFacts, Denial, DenialId, Enforcement, EventKind, Force, LayerState, Limit, LimitKind, Observation, Outcome,
-    Refusal, RunEvent, Sample, SpecimenFacts, Stream,
+    Refusal, RunEvent, Sample, SpecimenFacts, Stream, errno_number,
 };
 pub use held::{Breakpoints, HeldCall, HeldId, Process, Settled, Verdict};
 pub use json::{event_json, summary_json, to_line, to_pretty};

@@ -19,9 +19,6 @@ use crate::seccomp::decode::Call;
 /// Calls held at once; those beyond are answered as the profile says.
 const MOST_HELD: usize = 32;
 
-/// Calls held in a second; those beyond are answered as the profile says, so that no flood becomes one of questions.
-const MOST_A_SECOND: usize = 32;
-
 /// Orders on their way.
 const MOST_ORDERS: usize = 256;
 
@@ -122,7 +119,7 @@ impl Breaks {
         while self.recent.front().is_some_and(|at| at.elapsed() > Duration::from_secs(1)) {
             self.recent.pop_front();
         }
-        self.held.len() < MOST_HELD && self.recent.len() < MOST_A_SECOND
+        self.held.len() < MOST_HELD && self.points.a_second.is_none_or(|most| self.recent.len() < most)
     }
 
     /// The name for the next one.
@@ -133,7 +130,9 @@ impl Breaks {
 
     /// Holds one.
     pub fn hold(&mut self, held: Held) {
-        self.recent.push_back(Instant::now());
+        if self.points.a_second.is_some() {
+            self.recent.push_back(Instant::now());
+        }
         self.held.push_back(held);
         self.tell();
     }
