@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -12,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{CliError, Common, engine, runtime, text};
 use crate::config::{Config, host_environment};
-use crate::engine::{Engine, EngineError};
+use crate::engine::EngineError;
 use crate::plan::{CellPlan, Request};
 use crate::policy::{Layer, Policy};
 use crate::profile;
@@ -50,7 +49,7 @@ pub struct RunArgs {
     #[arg(
         long,
         value_name = "IMAGE",
-        help = "The image the cell is made from [default: code-sandbox:latest, or $HOTCELL_IMAGE]"
+        help = "The image the cell is made from [default: code-sandbox:latest, with embedded host, or $HOTCELL_IMAGE]"
     )]
     image: Option<String>,
     /// The deadline, such as 10s or 500ms
@@ -148,13 +147,8 @@ impl Prepared {
         };
         let named = arguments.layers.iter().any(|layer| layer.starts_with("runtime="));
         let runtime_named = policy.runtime.get().filter(|_| named).map(|runtime| runtime.0.clone());
-        let request = Request {
-            policy,
-            filter,
-            image: config.image.clone(),
-            native: arguments.native,
-            host_env: host_environment(),
-        };
+        let request =
+            Request { policy, filter, image: String::new(), native: arguments.native, host_env: host_environment() };
         Ok(Self { config, request, specimen, stdin, runtime_named })
     }
 
@@ -173,9 +167,10 @@ impl Prepared {
             }
             .into());
         }
-        let plan = CellPlan::new(self.request, &capabilities, &supervise::kernel());
+        let request = Request { image: self.config.image_for(capabilities.kind).to_owned(), ..self.request };
+        let plan = CellPlan::new(request, &capabilities, &supervise::kernel());
         let site = Site {
-            engine: Arc::new(engine),
+            engine,
             engine_version: capabilities.version.clone(),
             run_dir: self.config.prepare_run_dir()?,
             owner: Owner::this_process().map_err(|source| CliError::Io { doing: "reading /proc", source })?,

@@ -16,7 +16,7 @@ use tokio::sync::{Notify, mpsc};
 use super::clock::Clock;
 use super::denials::Denials;
 use super::ffi::{Notification, NotifyFd, ProcessMemory};
-use super::procfs;
+use crate::kernel::procfs;
 use crate::run::{EventKind, Refusal, RunEvent};
 use crate::seccomp::decode::{Call, Memory, RawCall, decode};
 use crate::seccomp::{Action, Program, SeccompData, syscall_name};

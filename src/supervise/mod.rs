@@ -13,7 +13,6 @@
 mod apparmor;
 mod cell;
 mod celldir;
-mod cgroup;
 mod clock;
 mod control;
 mod denials;
@@ -24,7 +23,6 @@ mod listener;
 mod native;
 mod output;
 mod owner;
-mod procfs;
 mod reaper;
 mod sampler;
 mod shimmed;

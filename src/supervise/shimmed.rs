@@ -11,7 +11,6 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::cell::{Cell, StartError, Stdin};
-use super::cgroup::Cgroup;
 use super::control::{Control, Run, stopped, turned};
 use super::ended::{Backlog, Ended};
 use super::link::{FromShim, Link, LinkError, pid_of};
@@ -19,6 +18,7 @@ use super::listener::Listener;
 use super::output::{Outbox, drain, pipe};
 use super::sampler::{INTERVAL, Sampler};
 use super::verify::{self, Reading};
+use crate::kernel::cgroup::Cgroup;
 use crate::plan;
 use crate::run::{EventKind, LayerState, Limit, LimitKind, Outcome, Stream};
 
