@@ -24,6 +24,7 @@ test_packages=(
   'shellcheck shellcheck' 'iproute2 ip' 'util-linux setsid' 'procps ps' 'python3 python3' 'e2fsprogs mke2fs'
 )
 # gVisor is not packaged for every architecture; its tests say so when they cannot run.
+# crun is a runtime of the embedded engine too, but refuses hosts with hybrid control groups.
 optional_packages=('runsc runsc')
 
 present() {

@@ -11,7 +11,8 @@
 //! | [`seccomp`] | profiles, their compilation to BPF, argument decoding | yes |
 //! | [`plan`] | specimen + policy + what the engine can do → the cell to ask for | yes |
 //! | [`run`] | the events of a run and what they add up to | yes |
-//! | [`engine`] | what makes cells; `docker` is the sole user of bollard | no |
+//! | [`kernel`] | what this machine's kernel says of processes and control groups | no |
+//! | [`engine`] | what makes cells; `docker` is the sole user of bollard, `embedded` of libcontainer | no |
 //! | [`supervise`] | shim socket, seccomp listener, sampling, verification, removal | no |
 //! | [`image`] | the sandbox image | no |
 //! | [`files`] | files of the user's, read and written with care | no |
@@ -31,6 +32,7 @@ pub mod diagnose;
 pub mod engine;
 pub mod files;
 pub mod image;
+pub mod kernel;
 pub mod plan;
 pub mod policy;
 pub mod profile;

@@ -114,6 +114,7 @@ impl CellPlan {
             (None, Enforcement::Supervised) => Observation::Live,
         };
         let mut unavailable = unavailable(engine, kernel, enforcement);
+        unavailable.extend(beyond_the_embedded(&request.policy, engine, own_kernel));
         let runtime_asked = request.policy.runtime.on && no_runtime.is_none();
         unavailable.extend(no_runtime.map(|reason| (Layer::Runtime, reason)));
         let warnings = landlock_shortfall(&request.policy, kernel)
@@ -204,6 +205,8 @@ impl CellPlan {
             runtime: self.runtime_asked.then(|| self.runtime.clone()),
             network: match policy.network.get() {
                 Some(NetworkMode::None) => CellNetwork::None,
+                // Without a bridge the cell is cut off, rather than on the machine's own network.
+                Some(NetworkMode::Bridge) if self.unavailable.contains_key(&Layer::Network) => CellNetwork::None,
                 Some(NetworkMode::Bridge) => CellNetwork::Bridge,
                 None => CellNetwork::Host,
             },
@@ -350,6 +353,21 @@ fn landlock_shortfall(policy: &Policy, kernel: &Kernel) -> Option<String> {
     Some(format!("landlock: this kernel's ABI is {abi}; it guards files, and TCP only from 4"))
 }
 
+/// What the embedded engine has not, of the settings that are asked for.
+fn beyond_the_embedded(policy: &Policy, engine: &Capabilities, own_kernel: bool) -> Vec<(Layer, String)> {
+    if engine.kind != EngineKind::Embedded {
+        return Vec::new();
+    }
+    let bridge = policy.network.get() == Some(&NetworkMode::Bridge);
+    let no_bridge = "the embedded engine makes no bridge: the cell has no network at all; docker and podman have one";
+    let no_userns = "a runtime with a kernel of its own puts that into a user namespace of its own";
+    [(bridge, Layer::Network, no_bridge), (own_kernel, Layer::Userns, no_userns)]
+        .into_iter()
+        .filter(|(lacks, ..)| *lacks)
+        .map(|(_, layer, reason)| (layer, reason.to_owned()))
+        .collect()
+}
+
 fn unavailable(engine: &Capabilities, kernel: &Kernel, enforcement: Enforcement) -> BTreeMap<Layer, String> {
     let has = |option: &str| engine.security.iter().any(|have| have == option);
     let mut reasons = BTreeMap::new();
@@ -372,6 +390,7 @@ fn unavailable(engine: &Capabilities, kernel: &Kernel, enforcement: Enforcement)
     let no_userns = match engine.kind {
         EngineKind::Docker => "the Docker daemon runs without userns-remap",
         EngineKind::Podman => "the user `containers` has no range of ids in /etc/subuid and /etc/subgid",
+        EngineKind::Embedded => "this kernel has no user namespaces",
     };
     unless(engine.rootless || has("userns"), Layer::Userns, no_userns);
     match enforcement {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::cells::{Bench, Live, filter, python};
-use common::{Engine, Hotcell, Specimen, on_both_engines};
+use common::{Engine, Hotcell, Specimen, on_every_engine};
 use hotcell::policy::Layer;
 use hotcell::run::{Breakpoints, EventKind, HeldCall, Outcome, Refusal, Settled, Verdict};
 use hotcell::seccomp::{Action, Arch, Program, Rule, compile};
@@ -210,7 +210,7 @@ fn answers_that_were_written_down_are_given_without_a_reviewer(engine: Engine) {
     assert!(told.status == 125 && told.stderr.contains("--on-denial /nonexistent: "), "{told}");
 }
 
-on_both_engines!(
+on_every_engine!(
     answers_that_were_written_down_are_given_without_a_reviewer,
     a_held_call_is_told_whole_and_answered_as_the_reviewer_says,
     an_allowed_call_does_what_it_would_without_a_filter,

@@ -5,13 +5,15 @@
 //! an image with `/usr/bin/python3` that Docker has (Podman gets it from there).
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use hotcell::engine::discover::{EngineChoice, Surroundings, candidates, first_answering};
 use hotcell::engine::docker::DockerEngine;
+use hotcell::engine::embedded::{self, EmbeddedEngine, HOST_IMAGE};
 use hotcell::engine::{
     Bind, CellCaps, CellIo, CellName, CellNetwork, CellSeccomp, CellSpec, Endpoint, Engine, EngineError, EngineKind,
     OWNER_LABEL,
@@ -19,6 +21,7 @@ use hotcell::engine::{
 use hotcell::policy::{Bytes, Millicores};
 use hotcell::run::Stream;
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Mutex;
@@ -53,18 +56,22 @@ print(json.dumps({
 }))
 "#;
 
-fn image() -> String {
+/// The image that cells of an engine are made from.
+fn image(kind: EngineKind) -> String {
+    if kind == EngineKind::Embedded {
+        return HOST_IMAGE.to_owned();
+    }
     std::env::var("HOTCELL_TEST_IMAGE").unwrap_or_else(|_| "code-sandbox:latest".to_owned())
 }
 
+/// Where the embedded engine's cells live in these tests.
+static RUN_DIR: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir_in("/var/tmp").unwrap());
+
 fn address(kind: EngineKind) -> String {
-    let variable = match kind {
-        EngineKind::Docker => "HOTCELL_TEST_DOCKER",
-        EngineKind::Podman => "HOTCELL_TEST_PODMAN",
-    };
-    let default = match kind {
-        EngineKind::Docker => "unix:///var/run/docker.sock",
-        EngineKind::Podman => "unix:///run/podman/podman.sock",
+    let (variable, default) = match kind {
+        EngineKind::Docker => ("HOTCELL_TEST_DOCKER", "unix:///var/run/docker.sock"),
+        EngineKind::Podman => ("HOTCELL_TEST_PODMAN", "unix:///run/podman/podman.sock"),
+        EngineKind::Embedded => return embedded::endpoint(RUN_DIR.path(), "test").address,
     };
     std::env::var(variable).unwrap_or_else(|_| default.to_owned())
 }
@@ -78,11 +85,15 @@ fn endpoint(kind: EngineKind) -> Endpoint {
 static STORE: Mutex<()> = Mutex::const_new(());
 
 /// The engine, with the image in its store.
-async fn engine(kind: EngineKind) -> DockerEngine {
+async fn engine(kind: EngineKind) -> Arc<dyn Engine> {
+    if kind == EngineKind::Embedded {
+        let program = Path::new(env!("CARGO_BIN_EXE_hotcell"));
+        return Arc::new(EmbeddedEngine::with_program(&endpoint(kind), program).unwrap());
+    }
     let engine = DockerEngine::connect(&endpoint(kind)).await.unwrap_or_else(|error| panic!("{kind}: {error}"));
     assert_eq!(engine.endpoint().kind, kind, "another engine answers at {}", engine.endpoint().address);
     let _store = STORE.lock().await;
-    let wanted = image();
+    let wanted = image(kind);
     let has = |reference: &str| reference == wanted || reference.ends_with(&format!("/{wanted}"));
     if !engine.images().await.unwrap().iter().any(|image| has(&image.reference)) {
         assert_eq!(kind, EngineKind::Podman, "docker has no image {wanted}: make it with `hotcell image build`");
@@ -92,7 +103,7 @@ async fn engine(kind: EngineKind) -> DockerEngine {
         assert!(saved.success(), "docker has no image {wanted}: make it with `hotcell image build`");
         engine.load_image(&archive).await.unwrap();
     }
-    engine
+    Arc::new(engine)
 }
 
 fn name() -> CellName {
@@ -102,11 +113,11 @@ fn name() -> CellName {
 }
 
 /// The seeds' full command, with output by attach.
-fn hardened(script: &str) -> CellSpec {
+fn hardened(kind: EngineKind, script: &str) -> CellSpec {
     CellSpec {
         name: name(),
         labels: BTreeMap::from([(OWNER_LABEL.to_owned(), format!("test-{}", std::process::id()))]),
-        image: image(),
+        image: image(kind),
         command: ["/usr/bin/python3", "-I", "-c", script].map(str::to_owned).to_vec(),
         env: vec!["SPECIMEN=yes".to_owned()],
         workdir: PathBuf::from("/sandbox"),
@@ -133,7 +144,7 @@ fn hardened(script: &str) -> CellSpec {
 }
 
 /// Every layer off.
-fn bare(script: &str) -> CellSpec {
+fn bare(kind: EngineKind, script: &str) -> CellSpec {
     CellSpec {
         network: CellNetwork::Host,
         read_only: false,
@@ -147,7 +158,7 @@ fn bare(script: &str) -> CellSpec {
         user: (0, 0),
         private_ipc: false,
         proc_masks: false,
-        ..hardened(script)
+        ..hardened(kind, script)
     }
 }
 
@@ -164,7 +175,7 @@ impl Ended {
 }
 
 /// Runs an attached cell to its end and removes it.
-async fn run(engine: &DockerEngine, spec: &CellSpec, input: &[u8]) -> Ended {
+async fn run(engine: &dyn Engine, spec: &CellSpec, input: &[u8]) -> Ended {
     let created = engine.create(spec).await.unwrap_or_else(|error| panic!("{error}"));
     if spec.caps != CellCaps::All {
         assert_eq!(created.warnings, Vec::<String>::new());
@@ -192,9 +203,9 @@ async fn hardening_reaches_the_kernel(kind: EngineKind) {
     let engine = engine(kind).await;
     let bound = tempfile::tempdir().unwrap();
     std::fs::write(bound.path().join("a:b,c"), "").unwrap();
-    let mut spec = hardened(PROBE);
+    let mut spec = hardened(kind, PROBE);
     spec.binds = vec![Bind { host: bound.path().to_owned(), cell: PathBuf::from("/bound") }];
-    let seen = run(&engine, &spec, b"").await.probed();
+    let seen = run(&*engine, &spec, b"").await.probed();
 
     assert_eq!(seen["status"]["Uid"], "65534\t65534\t65534\t65534");
     assert_eq!(seen["status"]["Gid"], "65534\t65534\t65534\t65534");
@@ -221,19 +232,26 @@ async fn hardening_reaches_the_kernel(kind: EngineKind) {
         assert!(tmp.split(',').any(|set| set == option), "/tmp is {tmp}");
     }
     assert!(seen["supers"]["/tmp"].as_str().unwrap().contains("size=51200k"), "{}", seen["supers"]["/tmp"]);
-    assert_eq!(seen["memory"], "268435456");
-    assert!(["268435456", "0"].contains(&seen["memsw"].as_str().unwrap()), "no swap: {}", seen["memsw"]);
-    assert!(["50000", "50000 100000"].contains(&seen["quota"].as_str().unwrap()), "{}", seen["quota"]);
-    assert_eq!(seen["pids"], "64");
+    // The embedded engine shows a cell no control groups; tests/layers.rs reads them from outside.
+    if kind != EngineKind::Embedded {
+        limits_are_seen(&seen);
+    }
     assert!(seen["proc"]["/proc/timer_list"].is_string(), "masked: {}", seen["proc"]);
     assert!(seen["proc"]["/proc/sys"].as_str().unwrap().starts_with("ro"));
     assert_ne!(seen["namespaces"]["ipc"], host_namespace("ipc"));
     assert_ne!(seen["namespaces"]["net"], host_namespace("net"));
 }
 
+fn limits_are_seen(seen: &Value) {
+    assert_eq!(seen["memory"], "268435456");
+    assert!(["268435456", "0"].contains(&seen["memsw"].as_str().unwrap()), "no swap: {}", seen["memsw"]);
+    assert!(["50000", "50000 100000"].contains(&seen["quota"].as_str().unwrap()), "{}", seen["quota"]);
+    assert_eq!(seen["pids"], "64");
+}
+
 async fn switching_off_reaches_the_kernel(kind: EngineKind) {
     let engine = engine(kind).await;
-    let seen = run(&engine, &bare(PROBE), b"").await.probed();
+    let seen = run(&*engine, &bare(kind, PROBE), b"").await.probed();
     assert_eq!(seen["status"]["Uid"], "0\t0\t0\t0");
     assert_eq!(seen["status"]["NoNewPrivs"], "0");
     assert_eq!(seen["status"]["Seccomp"], "0");
@@ -260,10 +278,10 @@ fn host_namespace(name: &str) -> String {
 
 async fn kept_capabilities_are_the_only_ones(kind: EngineKind) {
     let engine = engine(kind).await;
-    let mut spec = hardened(PROBE);
+    let mut spec = hardened(kind, PROBE);
     spec.caps = CellCaps::Keep(vec!["CAP_SYS_PTRACE".to_owned()]);
     spec.user = (0, 0);
-    let seen = run(&engine, &spec, b"").await.probed();
+    let seen = run(&*engine, &spec, b"").await.probed();
     assert_eq!(seen["status"]["CapEff"], "0000000000080000");
     assert_eq!(seen["status"]["CapBnd"], "0000000000080000");
 }
@@ -272,7 +290,7 @@ async fn an_attached_cell_gets_its_input_to_the_end_and_gives_both_streams(kind:
     let engine = engine(kind).await;
     let script = "import sys; data = sys.stdin.buffer.read(); sys.stdout.buffer.write(data[::-1]); sys.stderr.write(str(len(data))); sys.exit(7)";
     let input: Vec<u8> = (0..300_000_u32).map(|at| (at % 251) as u8).collect();
-    let ended = run(&engine, &hardened(script), &input).await;
+    let ended = run(&*engine, &hardened(kind, script), &input).await;
     assert_eq!(ended.stdout, input.iter().rev().copied().collect::<Vec<_>>());
     assert_eq!(ended.stderr, "300000");
     assert_eq!(ended.code, 7, "a failing specimen is not an error");
@@ -281,24 +299,25 @@ async fn an_attached_cell_gets_its_input_to_the_end_and_gives_both_streams(kind:
 async fn the_engine_enforces_a_profile_of_its_own(kind: EngineKind) {
     let engine = engine(kind).await;
     let profile = r#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["socket"],"action":"SCMP_ACT_ERRNO","errnoRet":13}]}"#;
-    let mut spec = hardened("import socket; socket.socket()");
+    let mut spec = hardened(kind, "import socket; socket.socket()");
     spec.seccomp = CellSeccomp::Profile(profile.to_owned());
-    let ended = run(&engine, &spec, b"").await;
+    let ended = run(&*engine, &spec, b"").await;
     assert!(ended.stderr.contains("PermissionError: [Errno 13]"), "{}", ended.stderr);
     assert!(!std::env::temp_dir().join(format!("{}-seccomp", spec.name)).exists(), "the profile is removed");
     spec.name = name();
     spec.seccomp = CellSeccomp::Unconfined;
-    assert_eq!(run(&engine, &spec, b"").await.code, 0, "without it the same specimen succeeds");
+    assert_eq!(run(&*engine, &spec, b"").await.code, 0, "without it the same specimen succeeds");
 }
 
 async fn faults_say_what_to_do(kind: EngineKind) {
     let engine = engine(kind).await;
-    let mut spec = hardened("");
+    let mut spec = hardened(kind, "");
     "no-such-image:latest".clone_into(&mut spec.image);
     let error = engine.create(&spec).await.unwrap_err().to_string();
-    assert!(error.contains("no image no-such-image:latest") && error.contains("hotcell image build"), "{error}");
+    let remedy = if kind == EngineKind::Embedded { "hotcell image import" } else { "hotcell image build" };
+    assert!(error.contains("no image no-such-image:latest") && error.contains(remedy), "{error}");
 
-    let mut spec = hardened("");
+    let mut spec = hardened(kind, "");
     spec.runtime = Some("no-such-runtime".to_owned());
     let error = engine.create(&spec).await.unwrap_err();
     assert!(matches!(error, EngineError::RuntimeUnknown { .. }), "{error}");
@@ -312,7 +331,7 @@ async fn faults_say_what_to_do(kind: EngineKind) {
     engine.kill(&gone).await.unwrap();
     engine.remove(&gone).await.unwrap();
 
-    let mut spec = hardened("");
+    let mut spec = hardened(kind, "");
     spec.command = vec!["/no/such/program".to_owned()];
     engine.create(&spec).await.unwrap();
     let error = engine.start(&spec.name).await.unwrap_err().to_string();
@@ -322,7 +341,8 @@ async fn faults_say_what_to_do(kind: EngineKind) {
 
 async fn a_cell_that_ignores_signals_is_killed_and_removed_at_once(kind: EngineKind) {
     let engine = engine(kind).await;
-    let spec = hardened("import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; time.sleep(60)");
+    let spec =
+        hardened(kind, "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; time.sleep(60)");
     engine.create(&spec).await.unwrap();
     engine.start(&spec.name).await.unwrap();
     let seen = engine.inspect(&spec.name).await.unwrap();
@@ -348,7 +368,7 @@ async fn a_cell_that_ignores_signals_is_killed_and_removed_at_once(kind: EngineK
 
 async fn an_ended_cell_keeps_its_state_until_removed(kind: EngineKind) {
     let engine = engine(kind).await;
-    let mut spec = hardened("x = bytearray(200 << 20)");
+    let mut spec = hardened(kind, "x = bytearray(200 << 20)");
     spec.memory = Some((Bytes(32 << 20), Bytes(0)));
     engine.create(&spec).await.unwrap();
     let before = engine.inspect(&spec.name).await.unwrap();
@@ -365,7 +385,7 @@ async fn an_ended_cell_keeps_its_state_until_removed(kind: EngineKind) {
 
 async fn a_removed_cell_with_a_shim_leaves_nothing(kind: EngineKind) {
     let engine = engine(kind).await;
-    let mut spec = hardened("import time; time.sleep(0.5)");
+    let mut spec = hardened(kind, "import time; time.sleep(0.5)");
     spec.io = CellIo::Shim;
     engine.create(&spec).await.unwrap();
     engine.start(&spec.name).await.unwrap();
@@ -392,7 +412,7 @@ async fn an_engine_lost_in_mid_run_is_an_error_everywhere(kind: EngineKind) {
     });
     let address = format!("unix://{}", socket.display());
     let engine = DockerEngine::connect(&Endpoint { address, ..endpoint(kind) }).await.unwrap();
-    let spec = hardened("import time; print('up', flush=True); time.sleep(60)");
+    let spec = hardened(kind, "import time; print('up', flush=True); time.sleep(60)");
     engine.create(&spec).await.unwrap();
     let mut attached = engine.attach(&spec.name).await.unwrap();
     engine.start(&spec.name).await.unwrap();
@@ -447,16 +467,85 @@ async fn capabilities_tell_what_answers(kind: EngineKind) {
     assert_eq!(told.architecture, std::env::consts::ARCH);
     assert!(told.runtimes.contains(&told.default_runtime), "{:?}", told.runtimes);
     assert!(told.security.contains(&"seccomp".to_owned()), "{:?}", told.security);
-    assert_eq!(told.runtime_choice, kind == EngineKind::Docker);
+    assert_eq!(told.runtime_choice, kind != EngineKind::Podman);
     assert!(told.limits.memory && told.limits.pids && told.limits.cpu);
+}
+
+/// Control groups of this name, in whatever hierarchy.
+fn groups(cell: &CellName) -> Vec<PathBuf> {
+    let hierarchies = std::fs::read_dir("/sys/fs/cgroup").unwrap().map(|entry| entry.unwrap().path());
+    let all = hierarchies.chain([PathBuf::from("/sys/fs/cgroup")]).map(|root| root.join("hotcell").join(&cell.0));
+    all.filter(|group| group.exists()).collect()
+}
+
+async fn a_cell_leaves_no_group_no_mount_and_no_directory(kind: EngineKind) {
+    let engine = engine(kind).await;
+    let mounts = || std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let spec = hardened(kind, "import time; time.sleep(60)");
+    engine.create(&spec).await.unwrap();
+    engine.start(&spec.name).await.unwrap();
+    assert!(!groups(&spec.name).is_empty());
+    assert!(!mounts().contains(&spec.name.0), "nothing of it is ever mounted on this machine: {}", mounts());
+    let used = engine.usage(&spec.name).await.unwrap();
+    assert!(used.memory.unwrap().0 > 0 && used.pids.unwrap() >= 1, "{used:?}");
+    // Another hotcell, such as a reaper, needs nothing but the address.
+    let program = Path::new(env!("CARGO_BIN_EXE_hotcell"));
+    let other = EmbeddedEngine::with_program(&endpoint(kind), program).unwrap();
+    assert!(other.inspect(&spec.name).await.unwrap().running);
+    other.remove(&spec.name).await.unwrap();
+    assert_eq!(groups(&spec.name), [] as [PathBuf; 0]);
+    assert!(!Path::new(&address(kind)).join(&spec.name.0).exists());
+    assert!(matches!(engine.inspect(&spec.name).await, Err(EngineError::CellGone { .. })));
+}
+
+async fn another_process_removes_a_cell_that_is_being_made(kind: EngineKind) {
+    let (engine, other) = (engine(kind).await, engine(kind).await);
+    for pause in [0, 1, 2, 4, 6, 8, 10, 14, 20] {
+        let spec = hardened(kind, "import time; time.sleep(60)");
+        engine.create(&spec).await.unwrap();
+        let (started, removed) = tokio::join!(engine.start(&spec.name), async {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            other.remove(&spec.name).await
+        });
+        removed.unwrap_or_else(|error| panic!("after {pause} ms, start {started:?}: {error}"));
+        // What was under way has had its time.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(groups(&spec.name), [] as [PathBuf; 0], "after {pause} ms, start {started:?}");
+        assert!(matches!(engine.inspect(&spec.name).await, Err(EngineError::CellGone { .. })));
+        let named = |entry: std::fs::DirEntry| {
+            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(&spec.name.0)
+        };
+        assert!(!std::fs::read_dir("/proc").unwrap().flatten().any(named), "after {pause} ms: a monitor is left");
+    }
+}
+
+/// A cell whose command leads back to the program that made it must not be able to change that (CVE-2019-5736).
+async fn no_cell_can_write_to_the_program_that_made_it(kind: EngineKind) {
+    let engine = engine(kind).await;
+    let mut spec = bare(kind, "");
+    // hotcell as a reaper, which waits for the end of its input.
+    spec.command = ["/proc/self/exe", "__reap", "docker", "none", "none", "/none"].map(str::to_owned).to_vec();
+    engine.create(&spec).await.unwrap();
+    let attached = engine.attach(&spec.name).await.unwrap();
+    engine.start(&spec.name).await.unwrap();
+    let pid = engine.inspect(&spec.name).await.unwrap().pid.unwrap();
+    let own = rustix::fs::stat(env!("CARGO_BIN_EXE_hotcell")).unwrap();
+    let path = format!("/proc/{pid}/exe");
+    let seen = rustix::fs::stat(&path).unwrap();
+    assert_eq!((seen.st_dev, seen.st_ino), (own.st_dev, own.st_ino), "process 1 is this very program");
+    let flags = rustix::fs::statvfs(&path).unwrap().f_flag;
+    drop(attached);
+    engine.remove(&spec.name).await.unwrap();
+    assert!(flags.contains(rustix::fs::StatVfsMountFlags::RDONLY), "it is seen through a read-only mount: {flags:?}");
 }
 
 #[tokio::test]
 async fn discovery_passes_over_a_dead_socket_and_says_why() {
     let choice: EngineChoice = address(EngineKind::Docker).parse().unwrap();
     let mut tried =
-        candidates(&EngineChoice::Address("unix:///nonexistent.sock".to_owned()), &Surroundings::real()).unwrap();
-    tried.extend(candidates(&choice, &Surroundings::real()).unwrap());
+        candidates(&EngineChoice::Address("unix:///nonexistent.sock".to_owned()), &Surroundings::real(None)).unwrap();
+    tried.extend(candidates(&choice, &Surroundings::real(None)).unwrap());
     let (found, failed) = first_answering(tried.clone()).await.unwrap();
     assert_eq!(found.endpoint().kind, EngineKind::Docker);
     assert!(failed[0].error.to_string().contains("unix:///nonexistent.sock"));
@@ -468,18 +557,25 @@ async fn discovery_passes_over_a_dead_socket_and_says_why() {
     );
 }
 
-macro_rules! on_both_engines {
-    ($($test:ident),* $(,)?) => {
+/// Each test once an engine; those behind `daemons:` not on the embedded one, those behind `embedded:` on it alone.
+macro_rules! on_every_engine {
+    ($($test:ident),* $(,)?; daemons: $($daemons:ident),* $(,)?; embedded: $($embedded:ident),* $(,)?) => {
         mod docker {
             $(#[tokio::test] async fn $test() { super::$test(super::EngineKind::Docker).await; })*
+            $(#[tokio::test] async fn $daemons() { super::$daemons(super::EngineKind::Docker).await; })*
         }
         mod podman {
             $(#[tokio::test] async fn $test() { super::$test(super::EngineKind::Podman).await; })*
+            $(#[tokio::test] async fn $daemons() { super::$daemons(super::EngineKind::Podman).await; })*
+        }
+        mod embedded_engine {
+            $(#[tokio::test] async fn $test() { super::$test(super::EngineKind::Embedded).await; })*
+            $(#[tokio::test] async fn $embedded() { super::$embedded(super::EngineKind::Embedded).await; })*
         }
     };
 }
 
-on_both_engines!(
+on_every_engine!(
     capabilities_tell_what_answers,
     hardening_reaches_the_kernel,
     switching_off_reaches_the_kernel,
@@ -489,7 +585,9 @@ on_both_engines!(
     faults_say_what_to_do,
     a_cell_that_ignores_signals_is_killed_and_removed_at_once,
     an_ended_cell_keeps_its_state_until_removed,
-    a_removed_cell_with_a_shim_leaves_nothing,
-    an_engine_lost_in_mid_run_is_an_error_everywhere,
-    an_image_is_built_from_a_context,
+    a_removed_cell_with_a_shim_leaves_nothing;
+    daemons: an_engine_lost_in_mid_run_is_an_error_everywhere, an_image_is_built_from_a_context;
+    embedded: a_cell_leaves_no_group_no_mount_and_no_directory,
+    another_process_removes_a_cell_that_is_being_made,
+    no_cell_can_write_to_the_program_that_made_it,
 );

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::thread;
 
 use common::liar::Liar;
-use common::{Engine, Hotcell, Report, Specimen, on_both_engines, own_uid};
+use common::{Engine, Hotcell, Report, Specimen, on_every_engine, own_uid};
 use serde_json::{Value, json};
 
 /// The specimen with no layer on but a deadline, and then with `layer` too.
@@ -286,6 +286,61 @@ fn docker_without_userns_remap_says_that_there_is_no_user_namespace() {
     assert!(reason.contains("userns-remap"), "{report}");
 }
 
+#[test]
+fn gvisor_runs_under_docker_and_says_that_denials_cannot_be_observed() {
+    gvisor_runs_the_specimen_and_says_that_denials_cannot_be_observed(Engine::Docker);
+}
+
+#[test]
+fn gvisor_under_docker_answers_with_its_own_kernel() {
+    gvisor_answers_with_its_own_kernel(Engine::Docker);
+}
+
+fn a_user_namespace_is_had_and_its_root_is_nobody_on_this_machine(engine: Engine) {
+    prove(engine, "userns", "on", &[], &Specimen::fixture("userns.py"));
+    // Also a user beyond the first 65536, and everything else on.
+    let report =
+        Hotcell::hardened(engine).with(&["--layer", "userns=on"]).report(&Specimen::python("print('REACHED')"));
+    report
+        .reached()
+        .tells_layer("userns", true, true)
+        .tells_layer("user", true, true)
+        .tells_layer("seccomp", true, true);
+}
+
+fn a_bridge_that_cannot_be_had_leaves_the_cell_without_a_network(engine: Engine) {
+    let (_, specimen) = greeter();
+    let report = Hotcell::bare(engine).with(&["--layer", "network=bridge"]).report(&specimen);
+    report.held().tells_layer("network", true, true);
+    assert!(report.layer("network")["unavailable"].as_str().unwrap().contains("no bridge"), "{report}");
+}
+
+fn set_user_id_programs_of_this_machine_are_ordinary_in_its_view(engine: Engine) {
+    let code = "import os\nmounts = [line.split() for line in open('/proc/self/mountinfo')]\n\
+                programs = [m[5] for m in mounts if m[4] == '/usr']\n\
+                print('REACHED' if programs and all('nosuid' in p and 'nodev' in p for p in programs) else mounts)\n";
+    for root in ["rootfs=on", "rootfs=off"] {
+        Hotcell::bare(engine).with(&["--layer", root]).report(&Specimen::python(code)).reached();
+    }
+}
+
+/// With the root writable, the machine's own programs can be changed in the cell, and stay as they are.
+fn a_writable_root_is_written_in_the_cell_alone(engine: Engine) {
+    let mark = format!("hotcell-{}", std::process::id());
+    let code = format!(
+        "import os\nfor place in ('/usr/bin', '/usr/lib', '/etc', '/var/tmp', '/'):\n\
+         \x20   open(os.path.join(place, '{mark}'), 'w').write('x')\n\
+         os.unlink('/usr/bin/python3')\nopen('/usr/bin/env', 'w').write('mine')\nprint('REACHED')\n"
+    );
+    let env = fs::read("/usr/bin/env").unwrap();
+    let report = Hotcell::bare(engine).report(&Specimen::python(&code));
+    report.reached().tells_layer("rootfs", false, false);
+    for place in ["/usr/bin", "/usr/lib", "/etc", "/var/tmp", "/"] {
+        assert!(!std::path::Path::new(place).join(&mark).exists(), "{place} of this machine was written");
+    }
+    assert!(fs::exists("/usr/bin/python3").unwrap() && fs::read("/usr/bin/env").unwrap() == env);
+}
+
 /// Podman takes its range of ids from the user `containers`; where there is none it must say so.
 #[test]
 fn podman_gives_a_user_namespace_or_says_what_it_lacks() {
@@ -301,11 +356,9 @@ fn podman_gives_a_user_namespace_or_says_what_it_lacks() {
     Hotcell::bare(Engine::Podman).report(&specimen).reached().tells_layer("userns", false, false);
 }
 
-#[test]
-fn gvisor_runs_the_specimen_and_says_that_denials_cannot_be_observed() {
+fn gvisor_runs_the_specimen_and_says_that_denials_cannot_be_observed(engine: Engine) {
     let specimen = Specimen::python("import sys\nprint('to stdout')\nprint('to stderr', file=sys.stderr)\nsys.exit(7)");
-    let report =
-        Hotcell::hardened(Engine::Docker).with(&["--layer", "runtime=runsc", "--timeout", "60s"]).report(&specimen);
+    let report = Hotcell::hardened(engine).with(&["--layer", "runtime=runsc", "--timeout", "60s"]).report(&specimen);
     assert_eq!((report.status(), &report.json["exit_code"]), (7, &json!(7)), "{report}");
     assert_eq!((report.stdout(), &report.json["stderr"]), ("to stdout\n", &json!("to stderr\n")), "{report}");
     assert_eq!((&report.json["runtime"], &report.json["enforcement"]), (&json!("runsc"), &json!("native")), "{report}");
@@ -319,11 +372,10 @@ fn gvisor_runs_the_specimen_and_says_that_denials_cannot_be_observed() {
     }
 }
 
-#[test]
-fn gvisor_answers_with_its_own_kernel() {
+fn gvisor_answers_with_its_own_kernel(engine: Engine) {
     let specimen = Specimen::fixture("runtime.py");
-    Hotcell::bare(Engine::Docker).report(&specimen).reached().tells_layer("runtime", false, false);
-    Hotcell::bare(Engine::Docker).with(&["--layer", "runtime=runsc"]).report(&specimen).held();
+    Hotcell::bare(engine).report(&specimen).reached().tells_layer("runtime", false, false);
+    Hotcell::bare(engine).with(&["--layer", "runtime=runsc"]).report(&specimen).held();
 }
 
 fn the_paranoid_policy_takes_gvisor_where_the_engine_lets_it_choose(engine: Engine) {
@@ -331,12 +383,12 @@ fn the_paranoid_policy_takes_gvisor_where_the_engine_lets_it_choose(engine: Engi
     let arguments = ["--policy", "paranoid", "--timeout", "60s"];
     let report = Hotcell::at(&engine.address()).with(&arguments).report(&Specimen::python("print('REACHED')"));
     report.reached();
-    if engine == Engine::Docker {
-        report.tells_layer("runtime", true, "unverified");
-    } else {
+    if engine == Engine::Podman {
         report.tells_layer("runtime", true, false).tells_layer("seccomp", true, true);
         let reason = report.layer("runtime")["unavailable"].as_str().unwrap();
         assert!(reason.contains("podman's API takes no runtime"), "{report}");
+    } else {
+        report.tells_layer("runtime", true, "unverified");
     }
 }
 
@@ -394,7 +446,17 @@ fn drop_all_of_podmans(asked: &mut Value) {
     asked["HostConfig"]["SecurityOpt"] = json!(["seccomp=unconfined", "unmask=ALL"]);
 }
 
-on_both_engines!(
+/// Also once more on the embedded engine with runc to make the cells: `embedded_runc::NAME`.
+macro_rules! on_every_engine_and_runc {
+    ($($test:ident),* $(,)?; $($rest:tt)*) => {
+        on_every_engine!($($test),*; $($rest)*);
+        mod embedded_runc {
+            $(#[test] fn $test() { super::$test(crate::common::Engine::EmbeddedRunc); })*
+        }
+    };
+}
+
+on_every_engine_and_runc!(
     the_network_layer_keeps_a_specimen_from_this_machines_loopback,
     a_refused_connect_shows_the_decoded_address,
     the_rootfs_layer_keeps_root_from_writing_etc,
@@ -406,8 +468,6 @@ on_both_engines!(
     a_pids_limit_that_only_the_engine_set_is_told_as_not_asked,
     a_fork_bomb_ends_quickly_and_the_pids_limit_is_told,
     the_caps_layer_takes_roots_powers,
-    the_no_new_privs_layer_makes_set_user_id_programs_ordinary,
-    a_filter_of_an_ordinary_user_brings_no_new_privs_and_hotcell_says_so,
     the_seccomp_layer_refuses_calls_and_names_them,
     the_landlock_layer_hides_files_and_refuses_tcp,
     the_ulimits_layer_bounds_open_files,
@@ -420,6 +480,14 @@ on_both_engines!(
     the_output_layer_caps_what_is_kept_and_counts_the_rest,
     a_layer_that_cannot_be_had_here_is_told_with_the_reason,
     the_paranoid_policy_takes_gvisor_where_the_engine_lets_it_choose,
-    under_native_enforcement_the_engines_own_filter_holds_and_nothing_is_seen,
-    a_layer_that_the_engine_silently_drops_is_told_as_not_in_force,
+    under_native_enforcement_the_engines_own_filter_holds_and_nothing_is_seen;
+    daemons: the_no_new_privs_layer_makes_set_user_id_programs_ordinary,
+    a_filter_of_an_ordinary_user_brings_no_new_privs_and_hotcell_says_so,
+    a_layer_that_the_engine_silently_drops_is_told_as_not_in_force;
+    embedded: gvisor_runs_the_specimen_and_says_that_denials_cannot_be_observed,
+    gvisor_answers_with_its_own_kernel,
+    a_user_namespace_is_had_and_its_root_is_nobody_on_this_machine,
+    a_bridge_that_cannot_be_had_leaves_the_cell_without_a_network,
+    set_user_id_programs_of_this_machine_are_ordinary_in_its_view,
+    a_writable_root_is_written_in_the_cell_alone,
 );

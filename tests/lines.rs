@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use common::{Engine, Hotcell, Report, Specimen, finish, on_both_engines, processes, within};
+use common::{Engine, Hotcell, Report, Specimen, finish, on_every_engine, processes, within};
 use serde_json::Value;
 
 /// Line and call of each denial whose line is known.
@@ -132,7 +132,7 @@ fn the_reader_has_given_up_all_but_reading(engine: Engine) {
     assert_eq!(processes(is_reader), [0_i32; 0], "none is left");
 }
 
-on_both_engines!(
+on_every_engine!(
     every_line_of_a_python_specimen_is_right,
     a_frame_of_a_library_is_on_the_stack_and_the_specimens_line_is_told,
     children_that_python_forks_and_executes_are_told_apart,

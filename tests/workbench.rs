@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::screen::Screen;
-use common::{Engine, Specimen, on_both_engines};
+use common::{Engine, Specimen, on_every_engine};
 use portable_pty::CommandBuilder;
 use tempfile::TempDir;
 
@@ -58,7 +58,11 @@ impl User {
 }
 
 /// Names of the cells that an engine has of one workbench.
-fn cells(engine: Engine, pid: u32) -> String {
+fn cells(user: &User, engine: Engine, pid: u32) -> String {
+    if engine.is_embedded() {
+        let run_dir = user.home.path().join("hotcell");
+        return common::cell_directories(&run_dir).iter().map(|path| path.display().to_string()).collect();
+    }
     let all = engine.client(&["ps", "-a", "--filter", "label=hotcell.owner", "--format", "{{.Names}} {{.Labels}}"]);
     // The owner's token is MACHINE.BOOT.PIDNS.PID.START.
     let owned = |line: &&str| line.split('.').any(|part| part == pid.to_string());
@@ -75,10 +79,10 @@ fn a_hostile_specimen_is_opened_run_seen_denied_rerun_and_left_without_a_trace(e
     let specimen = Specimen::fixture("exfiltrate.py");
     let mut screen = user.open(engine, &specimen.path, 160, 45);
     let pid = screen.child.process_id().unwrap();
-    assert!(!cells(engine, pid).is_empty(), "a warm cell waits");
+    assert!(!cells(&user, engine, pid).is_empty(), "a warm cell waits");
     let text = screen.text();
     for part in
-        ["exfiltrate.py", "hardened", "code-sandbox", "1 Specimen", "2 Layers", "3 Denials", "4 Output", "5 Resources"]
+        ["exfiltrate.py", "hardened", engine.image(), "1 Specimen", "2 Layers", "3 Denials", "4 Output", "5 Resources"]
     {
         assert!(text.contains(part), "{part}:\n{text}");
     }
@@ -119,7 +123,7 @@ fn a_hostile_specimen_is_opened_run_seen_denied_rerun_and_left_without_a_trace(e
     screen.send(ESCAPE);
     screen.wait_gone("compared with");
     leave(&mut screen);
-    assert_eq!(cells(engine, pid), "", "nothing is left running");
+    assert_eq!(cells(&user, engine, pid), "", "nothing is left running");
 }
 
 fn a_specimen_that_does_not_end_is_held_goes_on_and_is_stopped(engine: Engine) {
@@ -300,12 +304,12 @@ fn a_workbench_that_is_killed_leaves_no_cell() {
     let pid = screen.child.process_id().unwrap();
     screen.send("r");
     screen.wait_for("RUNNING");
-    assert!(!cells(engine, pid).is_empty());
+    assert!(!cells(&user, engine, pid).is_empty());
     screen.child.kill().unwrap();
     screen.ended();
     let begun = Instant::now();
-    while !cells(engine, pid).is_empty() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "{}", cells(engine, pid));
+    while !cells(&user, engine, pid).is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{}", cells(&user, engine, pid));
         thread::sleep(Duration::from_millis(100));
     }
     let left: Vec<_> = fs::read_dir(user.home.path().join("hotcell")).unwrap().flatten().collect();
@@ -328,7 +332,7 @@ fn leaving_or_a_hangup_during_a_run_kills_it_and_leaves_no_cell() {
             screen.send("q");
         }
         assert_eq!(screen.ended(), 0);
-        assert_eq!(cells(engine, pid), "", "hangup: {hangup}");
+        assert_eq!(cells(&user, engine, pid), "", "hangup: {hangup}");
     }
 }
 
@@ -352,7 +356,7 @@ fn number(text: &str) -> Option<u64> {
     digits.parse().ok()
 }
 
-on_both_engines!(
+on_every_engine!(
     a_hostile_specimen_is_opened_run_seen_denied_rerun_and_left_without_a_trace,
     a_specimen_that_does_not_end_is_held_goes_on_and_is_stopped,
 );

@@ -13,7 +13,6 @@ use tokio::sync::mpsc;
 
 use super::layout::{self, BOLD, GOOD, cell, styled, table};
 use super::{CliError, Common, Format, engine, runtime};
-use crate::engine::docker::DockerEngine;
 use crate::engine::{Engine, ImageSummary};
 use crate::image::{Packages, Source, TAG, debian_archive, dockerfile_context};
 use crate::run::to_pretty;
@@ -80,11 +79,11 @@ pub fn image(common: &Common, command: &ImageCommand) -> Result<u8, CliError> {
         match command {
             ImageCommand::Build(arguments) => {
                 let source = source(arguments)?;
-                build_until_stopped(&engine::connect(&config).await?, &source).await
+                build_until_stopped(&*engine::connect(&config).await?, &source).await
             }
             ImageCommand::List(arguments) => {
                 let engine = engine::connect(&config).await?;
-                list(&engine, &config.image, arguments.format).await
+                list(&*engine, config.image_for(engine.endpoint().kind), arguments.format).await
             }
         }
     };
@@ -107,7 +106,7 @@ fn source(arguments: &BuildArgs) -> Result<Source, CliError> {
 }
 
 /// Builds; at a signal, stops and leaves no file behind.
-async fn build_until_stopped(engine: &DockerEngine, source: &Source) -> Result<(), CliError> {
+async fn build_until_stopped(engine: &dyn Engine, source: &Source) -> Result<(), CliError> {
     let listen = |kind| signal(kind).map_err(|source| CliError::Io { doing: "listening for signals", source });
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     let stopped = || CliError::Said("stopped: no image was made".to_owned());
@@ -118,7 +117,7 @@ async fn build_until_stopped(engine: &DockerEngine, source: &Source) -> Result<(
     }
 }
 
-async fn build(engine: &DockerEngine, source: &Source) -> Result<(), CliError> {
+async fn build(engine: &dyn Engine, source: &Source) -> Result<(), CliError> {
     let start = Instant::now();
     let endpoint = engine.endpoint();
     anstream::eprintln!("making {TAG} from {}", visible(source.to_string().as_bytes()));
@@ -142,7 +141,7 @@ async fn build(engine: &DockerEngine, source: &Source) -> Result<(), CliError> {
 }
 
 /// Makes the image; the sender is dropped at the end, which ends the progress.
-async fn make(engine: &DockerEngine, source: &Source, progress: mpsc::Sender<String>) -> Result<(), CliError> {
+async fn make(engine: &dyn Engine, source: &Source, progress: mpsc::Sender<String>) -> Result<(), CliError> {
     match source {
         Source::Dockerfile => Ok(engine.build_image(dockerfile_context()?, TAG, progress).await?),
         Source::DebianPackages(packages) => {
@@ -185,7 +184,7 @@ fn shown(path: &Path) -> String {
     visible(path.as_os_str().as_encoded_bytes())
 }
 
-async fn list(engine: &DockerEngine, wanted: &str, format: Format) -> Result<(), CliError> {
+async fn list(engine: &dyn Engine, wanted: &str, format: Format) -> Result<(), CliError> {
     let images = engine.images().await?;
     let text = match format {
         Format::Json => {

@@ -15,7 +15,7 @@ mod text;
 mod workbench;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -23,6 +23,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use error::CliError;
 
 use crate::config::{Arguments, Config};
+use crate::engine::embedded;
 use crate::supervise;
 
 /// hotcell could not do what was asked: the exit status of `docker run` for the same.
@@ -68,7 +69,7 @@ pub struct Common {
         long,
         global = true,
         value_name = "ENGINE",
-        help = "auto, docker, podman, or an address such as unix:///run/docker.sock [default: auto, or $HOTCELL_ENGINE]"
+        help = "auto, docker, podman, embedded, or an address such as unix:///run/docker.sock [default: auto, or $HOTCELL_ENGINE]"
     )]
     engine: Option<String>,
 }
@@ -121,6 +122,9 @@ pub enum Format {
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if let Some(status) = as_helper(&arguments) {
+        return status;
+    }
+    if let Some(status) = as_monitor(&arguments) {
         return status;
     }
     match Cli::try_parse_from(&arguments) {
@@ -182,6 +186,12 @@ fn as_helper(arguments: &[OsString]) -> Option<ExitCode> {
         _ => return None,
     };
     Some(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Nor is a cell's monitor. It must be the first thing that this process does: libcontainer needs it to have one thread.
+fn as_monitor(arguments: &[OsString]) -> Option<ExitCode> {
+    let [_, first, directory] = arguments else { return None };
+    (first == embedded::MONITOR_SUBCOMMAND).then(|| embedded::monitor(Path::new(directory)))
 }
 
 /// A runtime for the engine's client; one thread is enough, since whatever blocks has a thread of its own.

@@ -4,7 +4,6 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -13,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{CliError, Common, engine, runtime, text};
 use crate::config::{Config, host_environment};
-use crate::engine::{Engine, EngineError};
+use crate::engine::EngineError;
 use crate::files;
 use crate::plan::{CellPlan, Request};
 use crate::policy::{Bytes, Layer, Policy};
@@ -58,7 +57,7 @@ pub struct RunArgs {
     #[arg(
         long,
         value_name = "IMAGE",
-        help = "The image the cell is made from [default: code-sandbox:latest, or $HOTCELL_IMAGE]"
+        help = "The image the cell is made from [default: code-sandbox:latest, with embedded host, or $HOTCELL_IMAGE]"
     )]
     image: Option<String>,
     /// The deadline, such as 10s or 500ms
@@ -162,13 +161,8 @@ impl Prepared {
         };
         let named = arguments.layers.iter().any(|layer| layer.starts_with("runtime="));
         let runtime_named = policy.runtime.get().filter(|_| named).map(|runtime| runtime.0.clone());
-        let request = Request {
-            policy,
-            filter,
-            image: config.image.clone(),
-            native: arguments.native,
-            host_env: host_environment(),
-        };
+        let request =
+            Request { policy, filter, image: String::new(), native: arguments.native, host_env: host_environment() };
         let answers = answers(&arguments.on_denial)?;
         Ok(Self { config, request, specimen, stdin, answers, runtime_named })
     }
@@ -188,9 +182,10 @@ impl Prepared {
             }
             .into());
         }
-        let plan = CellPlan::new(self.request, &capabilities, &supervise::kernel());
+        let request = Request { image: self.config.image_for(capabilities.kind).to_owned(), ..self.request };
+        let plan = CellPlan::new(request, &capabilities, &supervise::kernel());
         let site = Site {
-            engine: Arc::new(engine),
+            engine,
             engine_version: capabilities.version.clone(),
             run_dir: self.config.prepare_run_dir()?,
             owner: Owner::this_process().map_err(|source| CliError::Io { doing: "reading /proc", source })?,

@@ -22,7 +22,7 @@ pub struct WorkbenchArgs {
     #[arg(
         long,
         value_name = "IMAGE",
-        help = "The image cells are made from [default: code-sandbox:latest, or $HOTCELL_IMAGE]"
+        help = "The image cells are made from [default: code-sandbox:latest, with embedded host, or $HOTCELL_IMAGE]"
     )]
     image: Option<String>,
 }

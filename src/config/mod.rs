@@ -14,7 +14,9 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::engine::EngineKind;
 use crate::engine::discover::EngineChoice;
+use crate::engine::embedded::HOST_IMAGE;
 use crate::policy::Bytes;
 use crate::specimen::{DEFAULT_CAP, LanguageTable};
 use crate::text::visible;
@@ -267,6 +269,12 @@ impl Config {
         Ok(())
     }
 
+    /// The image that cells of this engine are made from: the one that was named, or the engine's own default.
+    pub fn image_for(&self, kind: EngineKind) -> &str {
+        let named = self.origins.contains_key(Key::Image.name());
+        if kind == EngineKind::Embedded && !named { HOST_IMAGE } else { &self.image }
+    }
+
     /// The directory in which a cell's socket and specimen are put: private to
     /// this user, writable, and not mounted `noexec` (the shim is started from
     /// it). Makes it where it is not there.
@@ -324,7 +332,6 @@ fn shown(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::EngineKind;
 
     pub(super) fn blank(home: &Path) -> Config {
         Config::new(Dirs { config: home.join("config"), state: home.join("state"), runtime: None })

@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::docker::DockerEngine;
 use super::error::Failed;
-use super::{Endpoint, EngineError, EngineKind};
+use super::{Endpoint, Engine, EngineError, EngineKind, embedded};
 
 /// The value of `--engine`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,18 +32,19 @@ pub enum EngineChoice {
 impl FromStr for EngineChoice {
     type Err = String;
 
-    /// Reads `auto`, `docker`, `podman`, or an address (`unix:///PATH`, `tcp://HOST:PORT`, `/PATH`).
+    /// Reads `auto`, `docker`, `podman`, `embedded`, or an address (`unix:///PATH`, `tcp://HOST:PORT`, `/PATH`).
     ///
     /// # Errors
     /// A sentence that lists what is allowed.
     fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(kind) = EngineKind::ALL.into_iter().find(|kind| kind.name() == text) {
+            return Ok(Self::Kind(kind));
+        }
         match text {
             "auto" => Ok(Self::Auto),
-            "docker" => Ok(Self::Kind(EngineKind::Docker)),
-            "podman" => Ok(Self::Kind(EngineKind::Podman)),
             path if path.starts_with('/') => Ok(Self::Address(format!("unix://{path}"))),
             address if address.contains("://") => Ok(Self::Address(address.to_owned())),
-            _ => Err("use auto, docker, podman, or an address such as unix:///run/docker.sock".to_owned()),
+            _ => Err("use auto, docker, podman, embedded, or an address such as unix:///run/docker.sock".to_owned()),
         }
     }
 }
@@ -55,14 +56,16 @@ pub struct Surroundings<'a> {
     /// The real user id, for `/run/user/UID` where `XDG_RUNTIME_DIR` is unset.
     pub uid: u32,
     /// Reads a whole text file.
-    pub read: &'a dyn Fn(&Path) -> io::Result<String>,
+    pub read: &'a (dyn Fn(&Path) -> io::Result<String> + Sync),
     /// Resolves links, so that one socket with two names counts once.
-    pub resolve: &'a dyn Fn(&Path) -> Option<PathBuf>,
+    pub resolve: &'a (dyn Fn(&Path) -> Option<PathBuf> + Sync),
+    /// The directory for what belongs to cells, where there is a fit one: the embedded engine's cells live below it.
+    pub run_dir: Option<PathBuf>,
 }
 
 impl Surroundings<'static> {
-    /// Those of this process.
-    pub fn real() -> Self {
+    /// Those of this process, with this run directory.
+    pub fn real(run_dir: Option<PathBuf>) -> Self {
         Self {
             vars: std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -70,6 +73,7 @@ impl Surroundings<'static> {
             uid: rustix::process::getuid().as_raw(),
             read: &|path| std::fs::read_to_string(path),
             resolve: &|path| std::fs::canonicalize(path).ok(),
+            run_dir,
         }
     }
 }
@@ -82,6 +86,11 @@ impl Surroundings<'_> {
 
     fn runtime_dir(&self) -> String {
         self.var("XDG_RUNTIME_DIR").map_or_else(|| format!("/run/user/{}", self.uid), str::to_owned)
+    }
+
+    /// The embedded engine, which is there wherever its cells can be put.
+    fn embedded(&self, origin: &str) -> Option<Endpoint> {
+        self.run_dir.as_deref().map(|run_dir| embedded::endpoint(run_dir, origin))
     }
 
     /// The Docker client's directory: `$DOCKER_CONFIG`, else `~/.docker`.
@@ -100,6 +109,7 @@ impl Surroundings<'_> {
 pub fn candidates(choice: &EngineChoice, around: &Surroundings<'_>) -> Result<Vec<Endpoint>, EngineError> {
     let (docker, podman) = match choice {
         EngineChoice::Auto => (true, true),
+        EngineChoice::Kind(EngineKind::Embedded) => return Ok(around.embedded("--engine").into_iter().collect()),
         EngineChoice::Kind(kind) => (*kind == EngineKind::Docker, *kind == EngineKind::Podman),
         EngineChoice::Address(address) => {
             return Ok(vec![endpoint(kind_of(address), address, "--engine")]);
@@ -119,18 +129,23 @@ pub fn candidates(choice: &EngineChoice, around: &Surroundings<'_>) -> Result<Ve
     sockets.retain(|socket| match socket.kind {
         EngineKind::Docker => docker,
         EngineKind::Podman => podman,
+        EngineKind::Embedded => false,
     });
+    if *choice == EngineChoice::Auto {
+        sockets.extend(around.embedded("no daemon answers"));
+    }
     Ok(sockets)
 }
 
 /// Every endpoint this machine might have, for `hotcell doctor`: those named and all
-/// the well-known sockets, each once; a name that cannot be followed is an `Err`.
+/// the well-known sockets, each once, and the embedded engine; a name that cannot be followed is an `Err`.
 pub fn survey(around: &Surroundings<'_>) -> Vec<Result<Endpoint, EngineError>> {
     let docker = docker_named(around).transpose();
     let named = docker.into_iter().chain(podman_named(around).map(Ok));
     let mut seen = Vec::new();
     named
         .chain(default_sockets(around).into_iter().map(Ok))
+        .chain(around.embedded("built in").map(Ok))
         .filter(|found| {
             let Ok(endpoint) = found else { return true };
             let place = place_of(&endpoint.address, around);
@@ -146,10 +161,10 @@ pub fn survey(around: &Surroundings<'_>) -> Vec<Result<Endpoint, EngineError>> {
 ///
 /// # Errors
 /// The candidate's own error where there is just one, else [`EngineError::NoEngine`].
-pub async fn first_answering(candidates: Vec<Endpoint>) -> Result<(DockerEngine, Vec<Failed>), EngineError> {
+pub async fn first_answering(candidates: Vec<Endpoint>) -> Result<(Arc<dyn Engine>, Vec<Failed>), EngineError> {
     let mut failed = Vec::new();
     for endpoint in candidates {
-        match DockerEngine::connect(&endpoint).await {
+        match super::connect(&endpoint).await {
             Ok(engine) => return Ok((engine, failed)),
             Err(error) => failed.push(Failed { endpoint, error }),
         }
@@ -304,7 +319,7 @@ mod tests {
         let resolve = |path: &Path| path.strip_prefix("/var").ok().map(|rest| Path::new("/").join(rest));
         let mut all = BTreeMap::from([("HOME".to_owned(), "/home/ada".to_owned())]);
         all.extend(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        then(&Surroundings { vars: all, uid: 1000, read: &read, resolve: &resolve })
+        then(&Surroundings { vars: all, uid: 1000, read: &read, resolve: &resolve, run_dir: None })
     }
 
     fn addresses(choice: &str, vars: &[(&str, &str)], files: Files) -> Vec<String> {
@@ -343,6 +358,29 @@ mod tests {
         assert_eq!(addresses("auto", &both, &[]), ["unix:///a", "unix:///b"]);
         assert_eq!(addresses("podman", &both, &[]), ["unix:///b"]);
         assert_eq!(addresses("/run/my.sock", &both, &[]), ["unix:///run/my.sock"]);
+    }
+
+    fn with_a_run_directory(choice: &str, vars: &[(&str, &str)]) -> Vec<String> {
+        let choice = choice.parse().unwrap();
+        let found = with(vars, &[], |around| {
+            let around = Surroundings {
+                vars: around.vars.clone(),
+                uid: around.uid,
+                read: around.read,
+                resolve: around.resolve,
+                run_dir: Some(PathBuf::from("/run/hotcell")),
+            };
+            candidates(&choice, &around)
+        });
+        found.unwrap().into_iter().map(|endpoint| endpoint.address).collect()
+    }
+
+    #[test]
+    fn the_embedded_engine_is_the_last_resort_and_only_where_nothing_is_named() {
+        assert_eq!(with_a_run_directory("auto", &[]).last().unwrap(), "/run/hotcell/embedded");
+        assert_eq!(with_a_run_directory("embedded", &[("DOCKER_HOST", "unix:///a")]), ["/run/hotcell/embedded"]);
+        assert_eq!(with_a_run_directory("auto", &[("DOCKER_HOST", "unix:///a")]), ["unix:///a"]);
+        assert!(with_a_run_directory("docker", &[]).iter().all(|address| address.starts_with("unix://")));
     }
 
     #[test]

@@ -130,6 +130,18 @@ pub enum EngineError {
         /// The reference asked for.
         image: String,
     },
+    /// The embedded engine has no file system of that name.
+    #[error(
+        "embedded has no image {}; its own is `host`: choose it with `--image host`, or bring one in with `hotcell image import`",
+        shown(image)
+    )]
+    NoRoot {
+        /// The image asked for.
+        image: String,
+    },
+    /// The embedded engine was asked by another user than root.
+    #[error("the embedded engine needs root here; run hotcell as root, or start docker or podman")]
+    NeedsRoot,
     /// The engine cannot give the runtime asked for.
     #[error("runtime {} cannot be had from {}, which offers {}; {}", shown(runtime), endpoint.kind, shown(&registered.join(", ")), runtime_hint(endpoint))]
     RuntimeUnknown {
@@ -244,6 +256,7 @@ fn runtime_hint(endpoint: &Endpoint) -> &'static str {
         super::EngineKind::Podman => {
             "podman's API has no choice of runtime: set it for the service with `podman --runtime NAME system service`"
         }
+        super::EngineKind::Embedded => "install it where the PATH leads",
     }
 }
 

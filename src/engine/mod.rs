@@ -2,10 +2,11 @@
 //! environment and reports honestly what it could not give.
 //!
 //! `docker` and `podman` share one client ([`docker`]), the sole user of
-//! bollard. Nothing here decides policy: that is [`crate::plan`]'s work.
+//! bollard; [`embedded`] makes cells itself. Nothing here decides policy: that is [`crate::plan`]'s work.
 
 pub mod discover;
 pub mod docker;
+pub mod embedded;
 mod error;
 
 pub use error::EngineError;
@@ -13,6 +14,7 @@ pub use error::EngineError;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -30,14 +32,20 @@ pub enum EngineKind {
     Docker,
     /// Podman's Docker-compatible API.
     Podman,
+    /// hotcell itself, without a daemon.
+    Embedded,
 }
 
 impl EngineKind {
+    /// Every family.
+    pub const ALL: [Self; 3] = [Self::Docker, Self::Podman, Self::Embedded];
+
     /// The name used on the command line and in output.
     pub fn name(self) -> &'static str {
         match self {
             Self::Docker => "docker",
             Self::Podman => "podman",
+            Self::Embedded => "embedded",
         }
     }
 }
@@ -53,7 +61,7 @@ impl fmt::Display for EngineKind {
 pub struct Endpoint {
     /// The family expected there.
     pub kind: EngineKind,
-    /// The address, in `DOCKER_HOST` form (`unix:///run/docker.sock`).
+    /// The address, in `DOCKER_HOST` form (`unix:///run/docker.sock`); of the embedded engine, the directory of its cells.
     pub address: String,
     /// Who named it: `DOCKER_HOST`, `docker context "x"`, `default socket`.
     pub origin: String,
@@ -322,6 +330,17 @@ pub trait Engine: Send + Sync {
     /// Builds an image from a tar of a build context with a `Dockerfile` at its root; progress goes out line by line.
     async fn build_image(&self, context: Vec<u8>, tag: &str, progress: mpsc::Sender<String>)
     -> Result<(), EngineError>;
+}
+
+/// The engine at an endpoint.
+///
+/// # Errors
+/// When none answers there.
+pub async fn connect(endpoint: &Endpoint) -> Result<Arc<dyn Engine>, EngineError> {
+    Ok(match endpoint.kind {
+        EngineKind::Embedded => Arc::new(embedded::EmbeddedEngine::connect(endpoint)?),
+        EngineKind::Docker | EngineKind::Podman => Arc::new(docker::DockerEngine::connect(endpoint).await?),
+    })
 }
 
 /// How long an engine may take to answer a question that needs no work.

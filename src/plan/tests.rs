@@ -50,6 +50,19 @@ fn plan(policy: Policy, native: bool) -> CellPlan {
     CellPlan::new(request, &engine(), &Kernel { landlock_abi: Some(6) })
 }
 
+#[test]
+fn the_embedded_engine_cuts_a_cell_off_where_a_bridge_was_asked_for_and_says_so() {
+    let mut policy = Policy::shipped("hardened").unwrap();
+    policy.set(Layer::Network, "bridge").unwrap();
+    let request = plan(policy, false).request;
+    let embedded = Capabilities { kind: EngineKind::Embedded, ..engine() };
+    let plan = CellPlan::new(request, &embedded, &Kernel::default());
+    assert!(plan.unavailable[&Layer::Network].contains("no bridge"));
+    let name = CellName("hotcell-0123456789ab".to_owned());
+    let place = CellPlace { name: &name, owner: "owner", cell_dir: "/run/cell".into(), sandbox: "/run/box".into() };
+    assert_eq!(plan.spec(&place, None).network, CellNetwork::None);
+}
+
 /// Whether a cell that was made under `made` stays warm under `next`.
 fn fits(made: &CellPlan, next: &CellPlan, argv: [&str; 2]) -> bool {
     let name = CellName("hotcell-0123456789ab".to_owned());

@@ -8,13 +8,13 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::cell::{Cell, StartError, Stdin, started};
-use super::cgroup::Cgroup;
 use super::control::{Run, stopped};
 use super::ended::{Backlog, Ended};
 use super::output::Outbox;
 use super::sampler::{INTERVAL, Sampler};
 use super::verify::{self, Reading};
 use crate::engine::{Attached, EngineError};
+use crate::kernel::cgroup::Cgroup;
 use crate::plan;
 use crate::run::{EventKind, LayerState, Limit, LimitKind, Outcome, RunEvent, Stream};
 

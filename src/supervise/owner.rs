@@ -6,7 +6,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 
-use super::procfs;
+use crate::kernel::procfs;
 
 /// `MACHINE.BOOT.PIDNS.PID.START`: the machine's id (`machine-id(5)`), the boot's id, the pid namespace, the process and its start in clock ticks.
 #[derive(Clone, Debug, PartialEq, Eq)]

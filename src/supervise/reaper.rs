@@ -12,8 +12,7 @@ use std::time::Duration;
 
 use super::celldir;
 use super::owner::{Life, Owner};
-use crate::engine::docker::DockerEngine;
-use crate::engine::{CellName, Endpoint, Engine, EngineError, EngineKind};
+use crate::engine::{self, CellName, Endpoint, Engine, EngineError, EngineKind};
 
 /// The subcommand under which hotcell runs itself as a reaper.
 pub const SUBCOMMAND: &str = "__reap";
@@ -99,12 +98,12 @@ pub fn reap(remains: &Remains) -> Result<(), ReapError> {
 }
 
 async fn remove_cell(remains: &Remains, was_made: bool) -> Result<(), EngineError> {
-    let engine = DockerEngine::connect(&remains.endpoint).await?;
-    remove_settled(&engine, &remains.cell).await?;
+    let engine = engine::connect(&remains.endpoint).await?;
+    remove_settled(&*engine, &remains.cell).await?;
     if !was_made {
         for pause in LATE_CREATE {
             tokio::time::sleep(pause).await;
-            remove_settled(&engine, &remains.cell).await?;
+            remove_settled(&*engine, &remains.cell).await?;
         }
     }
     Ok(())
@@ -112,7 +111,7 @@ async fn remove_cell(remains: &Remains, was_made: bool) -> Result<(), EngineErro
 
 /// A removal that meets a start still under way leaves Docker (20.10) with a nameless entry that nobody can remove: the
 /// start gets its time first.
-async fn remove_settled(engine: &DockerEngine, cell: &CellName) -> Result<(), EngineError> {
+async fn remove_settled(engine: &dyn Engine, cell: &CellName) -> Result<(), EngineError> {
     for _ in 0..START_LOOKS {
         match engine.inspect(cell).await {
             Ok(seen) if !seen.running && seen.exit_code.is_none() => tokio::time::sleep(START_LOOK).await,
@@ -136,7 +135,7 @@ pub enum ReapError {
 /// Reads a reaper's arguments back; `None` where they are not what posting one gives.
 pub fn parse_arguments(arguments: &[String]) -> Option<Remains> {
     let [kind, address, cell, directory] = arguments else { return None };
-    let kind = [EngineKind::Docker, EngineKind::Podman].into_iter().find(|known| known.name() == kind)?;
+    let kind = EngineKind::ALL.into_iter().find(|known| known.name() == kind)?;
     Some(Remains {
         endpoint: Endpoint { kind, address: address.clone(), origin: "reaper".to_owned() },
         cell: CellName(cell.clone()),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::cgroup::{Hits, Meters};
+use crate::kernel::cgroup::{Hits, Meters};
 use crate::run::{EventKind, Limit, LimitKind, Sample};
 
 /// The time between two readings.

@@ -12,7 +12,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::breaks::Obeyed;
 use super::cell::{Cell, StartError, Stdin};
-use super::cgroup::Cgroup;
 use super::control::{Control, Run, stopped, turned};
 use super::ended::{Backlog, Ended};
 use super::link::{FromShim, Link, LinkError, pid_of};
@@ -21,6 +20,7 @@ use super::output::{Outbox, drain, pipe};
 use super::sampler::{INTERVAL, Sampler};
 use super::stacks::Stacks;
 use super::verify::{self, Reading};
+use crate::kernel::cgroup::Cgroup;
 use crate::plan;
 use crate::run::{EventKind, LayerState, Limit, LimitKind, Outcome, Stream};
 

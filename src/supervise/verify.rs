@@ -8,8 +8,8 @@ use std::io;
 use std::path::Path;
 
 use super::apparmor::Confinement;
-use super::cgroup::Cgroup;
-use super::procfs::{self, Mount, Status};
+use crate::kernel::cgroup::Cgroup;
+use crate::kernel::procfs::{self, Mount, Status};
 use crate::plan::CellPlan;
 use crate::policy::{Bytes, Layer, Millicores, NetworkMode, Policy};
 use crate::run::{Enforcement, Force, LayerState};

@@ -279,6 +279,7 @@ pub fn engine() -> EngineFacts {
             address: "unix:///run/docker.sock".to_owned(),
             origin: "default socket".to_owned(),
         },
+        image: "code-sandbox:latest".to_owned(),
         capabilities: Capabilities {
             kind: EngineKind::Docker,
             version: "20.10.24".to_owned(),

@@ -154,6 +154,8 @@ pub struct EngineFacts {
     pub endpoint: Endpoint,
     /// What it can do.
     pub capabilities: Capabilities,
+    /// The image that its cells are made from.
+    pub image: String,
 }
 
 /// Tells one request for a warm cell from the others; a later one makes an earlier one void.

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hotcell::engine::docker::DockerEngine;
-use hotcell::engine::{Capabilities, Endpoint, Engine as _, EngineKind};
+use hotcell::engine::embedded::{self, EmbeddedEngine};
+use hotcell::engine::{Capabilities, Endpoint, Engine as AnyEngine, EngineKind};
 use hotcell::plan::{CellPlan, Filter, Request};
 use hotcell::policy::{Layer, Policy};
 use hotcell::run::{CellFacts, EventKind, HeldCall, Outcome, RunEvent, Stream, Summary};
@@ -19,7 +20,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::{Engine, own_uid, processes_of, within};
+use super::{Engine, cell_directories, own_uid, processes_of, within};
 
 /// No event and no end in these tests takes longer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -49,19 +50,14 @@ pub struct Bench {
 impl Bench {
     pub fn at(engine: Engine) -> Self {
         let runtime = Runtime::new().unwrap();
-        let kind = match engine {
-            Engine::Docker => EngineKind::Docker,
-            Engine::Podman => EngineKind::Podman,
-        };
-        let endpoint = Endpoint { kind, address: engine.address(), origin: "test".to_owned() };
-        let (docker, capabilities) = runtime.block_on(async {
-            let docker = DockerEngine::connect(&endpoint).await.unwrap();
-            let capabilities = docker.capabilities().await.unwrap();
-            (docker, capabilities)
-        });
         let directory = tempfile::tempdir_in("/var/tmp").unwrap();
+        let (made, capabilities) = runtime.block_on(async {
+            let made = connect(engine, directory.path()).await;
+            let capabilities = made.capabilities().await.unwrap();
+            (made, capabilities)
+        });
         let site = Site {
-            engine: Arc::new(docker),
+            engine: made,
             engine_version: capabilities.version.clone(),
             run_dir: directory.path().to_owned(),
             owner: Owner::this_process().unwrap(),
@@ -90,7 +86,7 @@ impl Bench {
 
     fn planned(&self, policy: Policy, native: bool) -> CellPlan {
         let filter = policy.seccomp.get().map(|_| filter("python"));
-        let image = "code-sandbox:latest".to_owned();
+        let image = self.engine.image().to_owned();
         let request = Request { policy, filter, image, native, host_env: BTreeMap::new() };
         CellPlan::new(request, &self.capabilities, &kernel())
     }
@@ -126,14 +122,26 @@ impl Bench {
     #[track_caller]
     pub fn is_clean(&self) {
         within(Duration::from_secs(2), || {
-            let (processes, directories) =
-                (processes_of(self.uid), fs::read_dir(self.directory.path()).unwrap().count());
-            if processes.is_empty() && directories == 0 {
+            let (processes, directories) = (processes_of(self.uid), cell_directories(self.directory.path()));
+            if processes.is_empty() && directories.is_empty() {
                 return Ok(());
             }
-            Err(format!("left: processes {processes:?}, {directories} directories"))
+            Err(format!("left: processes {processes:?}, directories {directories:?}"))
         });
     }
+}
+
+async fn connect(engine: Engine, run_dir: &Path) -> Arc<dyn AnyEngine> {
+    let kind = match engine {
+        Engine::Docker => EngineKind::Docker,
+        Engine::Podman => EngineKind::Podman,
+        Engine::Embedded | Engine::EmbeddedRunc => {
+            let program = Path::new(env!("CARGO_BIN_EXE_hotcell"));
+            return Arc::new(EmbeddedEngine::with_program(&embedded::endpoint(run_dir, "test"), program).unwrap());
+        }
+    };
+    let endpoint = Endpoint { kind, address: engine.address(), origin: "test".to_owned() };
+    Arc::new(DockerEngine::connect(&endpoint).await.unwrap())
 }
 
 /// A shipped profile, compiled.

@@ -25,24 +25,38 @@ use tempfile::TempDir;
 /// No run in these tests takes longer, however slow the machine.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Makes each test twice: `docker::NAME` and `podman::NAME`.
-macro_rules! on_both_engines {
-    ($($test:ident),* $(,)?) => {
+/// Makes each test once an engine: `docker::NAME`, `podman::NAME` and `embedded::NAME`; those behind `daemons:` on the
+/// first two alone, and those behind `embedded:` on the last alone.
+macro_rules! on_every_engine {
+    (
+        $($test:ident),* $(,)?
+        $(; daemons: $($daemons:ident),* $(,)?)?
+        $(; embedded: $($embedded:ident),* $(,)?)?
+    ) => {
         mod docker {
             $(#[test] fn $test() { super::$test(crate::common::Engine::Docker); })*
+            $($(#[test] fn $daemons() { super::$daemons(crate::common::Engine::Docker); })*)?
         }
         mod podman {
             $(#[test] fn $test() { super::$test(crate::common::Engine::Podman); })*
+            $($(#[test] fn $daemons() { super::$daemons(crate::common::Engine::Podman); })*)?
+        }
+        mod embedded {
+            $(#[test] fn $test() { super::$test(crate::common::Engine::Embedded); })*
+            $($(#[test] fn $embedded() { super::$embedded(crate::common::Engine::Embedded); })*)?
         }
     };
 }
-pub(crate) use on_both_engines;
+pub(crate) use on_every_engine;
 
-/// The engines that `scripts/engines.sh` starts.
+/// The engines that `scripts/engines.sh` starts, and the one that hotcell brings along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     Docker,
     Podman,
+    Embedded,
+    /// The embedded one, with runc to make the cells.
+    EmbeddedRunc,
 }
 
 impl Engine {
@@ -51,10 +65,31 @@ impl Engine {
         let variable = match self {
             Self::Docker => "HOTCELL_TEST_DOCKER",
             Self::Podman => "HOTCELL_TEST_PODMAN",
+            Self::Embedded | Self::EmbeddedRunc => return "embedded".to_owned(),
         };
         std::env::var(variable).unwrap_or_else(|_| {
             panic!("{variable} is not set: these tests need real engines; run scripts/with-engines.sh cargo test")
         })
+    }
+
+    /// Needs no daemon.
+    pub fn is_embedded(self) -> bool {
+        matches!(self, Self::Embedded | Self::EmbeddedRunc)
+    }
+
+    /// The image that its cells are made from where none is named.
+    pub fn image(self) -> &'static str {
+        if self.is_embedded() { "host" } else { "code-sandbox:latest" }
+    }
+
+    /// How to get an image that is missing.
+    pub fn image_remedy(self) -> &'static str {
+        if self.is_embedded() { "hotcell image import" } else { "hotcell image build" }
+    }
+
+    /// What to tell hotcell beside the address.
+    fn arguments(self) -> &'static [&'static str] {
+        if self == Self::EmbeddedRunc { &["--layer", "runtime=runc"] } else { &[] }
     }
 
     /// The path of its socket.
@@ -153,12 +188,12 @@ impl Hotcell {
     /// Under the default policy, but as a user of its own.
     pub fn hardened(engine: Engine) -> Self {
         let user = own_uid();
-        Self::at(&engine.address()).with(&["--layer", &format!("user={user}:{user}")])
+        Self::at(&engine.address()).with(engine.arguments()).with(&["--layer", &format!("user={user}:{user}")])
     }
 
     /// With no layer on but a deadline.
     pub fn bare(engine: Engine) -> Self {
-        Self::at(&engine.address()).with(&["--policy", "bare", "--layer", "timeout=60s"])
+        Self::at(&engine.address()).with(&["--policy", "bare", "--layer", "timeout=60s"]).with(engine.arguments())
     }
 
     /// More arguments.
@@ -354,6 +389,18 @@ pub fn processes_of(uid: u32) -> Vec<i32> {
             |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("").trim().to_owned();
         field("Uid:").split_whitespace().next() == Some(&uid.to_string()) && !field("State:").starts_with('Z')
     })
+}
+
+/// The directories of cells below a run directory, the embedded engine's own among them.
+pub fn cell_directories(run_dir: &Path) -> Vec<PathBuf> {
+    let below = |directory: &Path| {
+        fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    let embedded = run_dir.join("embedded");
+    let mut all = below(run_dir);
+    all.retain(|path| *path != embedded);
+    all.extend(below(&embedded));
+    all
 }
 
 /// Where something is mounted at or below a directory, deepest first: `proc_pid_mountinfo(5)`.

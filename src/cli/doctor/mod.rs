@@ -14,8 +14,7 @@ use self::judge::{Judge, LayerReport, RuntimeReport};
 use super::{CliError, Common, Format, image, layout, runtime};
 use crate::config::{Config, RunDirError};
 use crate::engine::discover::{EngineChoice, Surroundings, candidates, survey};
-use crate::engine::docker::DockerEngine;
-use crate::engine::{ANSWER_TIMEOUT, Capabilities, Endpoint, Engine, EngineError, ImageSummary};
+use crate::engine::{self, ANSWER_TIMEOUT, Capabilities, Endpoint, EngineError, ImageSummary};
 use crate::plan::Filter;
 use crate::policy::Policy;
 use crate::profile::{self, Text};
@@ -45,6 +44,8 @@ struct Report {
 struct EngineReport {
     endpoint: Endpoint,
     capabilities: Capabilities,
+    /// The image that its cells are made from.
+    wanted: String,
     image: Option<ImageSummary>,
     layers: Vec<LayerReport>,
     runtimes: Vec<RuntimeReport>,
@@ -82,7 +83,7 @@ async fn examine(config: &Config) -> Result<Report, CliError> {
     let filter = ordinary_filter()?;
     let judge = Judge { host: &host, filter: &filter };
     let (mut engines, mut silent) = (Vec::new(), Vec::new());
-    for found in endpoints(&config.engine) {
+    for found in endpoints(config) {
         let endpoint = match found {
             Ok(endpoint) => endpoint,
             Err(error) => {
@@ -90,7 +91,7 @@ async fn examine(config: &Config) -> Result<Report, CliError> {
                 continue;
             }
         };
-        match ask(&endpoint, &config.image, &judge).await {
+        match ask(&endpoint, config, &judge).await {
             Ok(engine) => engines.push(engine),
             Err(error) => silent.push(Silent { endpoint: Some(endpoint), error }),
         }
@@ -105,19 +106,19 @@ fn ordinary_filter() -> Result<Filter, CliError> {
 }
 
 /// Those that the configuration names, or else every one that there might be.
-fn endpoints(choice: &EngineChoice) -> Vec<Result<Endpoint, EngineError>> {
-    let around = Surroundings::real();
-    match choice {
+fn endpoints(config: &Config) -> Vec<Result<Endpoint, EngineError>> {
+    let around = Surroundings::real(config.prepare_run_dir().ok());
+    match &config.engine {
         EngineChoice::Auto => survey(&around),
-        EngineChoice::Kind(_) | EngineChoice::Address(_) => match candidates(choice, &around) {
+        EngineChoice::Kind(_) | EngineChoice::Address(_) => match candidates(&config.engine, &around) {
             Ok(endpoints) => endpoints.into_iter().map(Ok).collect(),
             Err(error) => vec![Err(error)],
         },
     }
 }
 
-async fn ask(endpoint: &Endpoint, wanted: &str, judge: &Judge<'_>) -> Result<EngineReport, EngineError> {
-    let engine = DockerEngine::connect(endpoint).await?;
+async fn ask(endpoint: &Endpoint, config: &Config, judge: &Judge<'_>) -> Result<EngineReport, EngineError> {
+    let engine = engine::connect(endpoint).await?;
     let questions = async { tokio::try_join!(engine.capabilities(), engine.images()) };
     let late = |_| EngineError::Timeout {
         operation: "ask the capabilities of",
@@ -125,9 +126,11 @@ async fn ask(endpoint: &Endpoint, wanted: &str, judge: &Judge<'_>) -> Result<Eng
         limit: ANSWER_TIMEOUT,
     };
     let (capabilities, images) = tokio::time::timeout(ANSWER_TIMEOUT, questions).await.map_err(late)??;
+    let wanted = config.image_for(capabilities.kind);
     Ok(EngineReport {
         endpoint: engine.endpoint().clone(),
         image: images.into_iter().find(|found| image::is_image(found, wanted)),
+        wanted: wanted.to_owned(),
         layers: judge.layers(&capabilities),
         runtimes: judge.runtimes(&capabilities),
         capabilities,

@@ -5,13 +5,14 @@ use super::judge::{LayerReport, RuntimeReport};
 use super::{EngineReport, Report, Silent};
 use crate::cli::image;
 use crate::cli::layout::{BAD, BOLD, CARE, Cell, DIM, GOOD, cell, fill, styled, table};
-use crate::engine::{CgroupVersion, EngineError};
+use crate::engine::embedded::HOST_IMAGE;
+use crate::engine::{CgroupVersion, EngineError, EngineKind};
 use crate::text::{visible, visible_str};
 
 /// The whole report: the host, each engine, the silent endpoints, and what it comes to.
 pub(super) fn report(report: &Report) -> String {
     let mut parts = vec![host(report)];
-    parts.extend(report.engines.iter().map(|engine| self::engine(engine, report)));
+    parts.extend(report.engines.iter().map(engine));
     if !report.silent.is_empty() {
         let brief = !report.engines.is_empty();
         let rows = report.silent.iter().map(|way| silent(way, brief)).collect::<String>();
@@ -64,13 +65,16 @@ fn host(report: &Report) -> String {
     format!("{BOLD}This host{BOLD:#}\n{}", table(2, &rows))
 }
 
-fn engine(engine: &EngineReport, report: &Report) -> String {
+fn engine(engine: &EngineReport) -> String {
     let able = &engine.capabilities;
     let title = visible_str(&format!("{} {}", able.kind, able.version));
     let place = visible_str(&format!("{} ({})", engine.endpoint.address, engine.endpoint.origin));
     let image = match &engine.image {
+        Some(image) if able.kind == EngineKind::Embedded && image.reference == HOST_IMAGE => {
+            styled(GOOD, format!("{HOST_IMAGE}: this machine's own programs, read-only"))
+        }
         Some(image) => styled(GOOD, format!("{}, {}", visible_str(&image.reference), image.size)),
-        None => styled(BAD, image::missing(&report.image)),
+        None => styled(BAD, image::missing(&engine.wanted)),
     };
     let cgroups = match able.cgroup_version {
         Some(CgroupVersion::V1) => "v1",
@@ -158,7 +162,7 @@ mod tests {
     use super::super::host::{Lsm, UserNamespaces};
     use super::super::{Judge, ordinary_filter};
     use super::*;
-    use crate::engine::{Capabilities, Endpoint, EngineKind, Limits};
+    use crate::engine::{Capabilities, Endpoint, Limits};
 
     fn this_host(landlock_abi: Option<i32>, actions: &str) -> Host {
         Host {
@@ -206,6 +210,7 @@ mod tests {
         let judge = Judge { host: &host, filter: &filter };
         let engines = capabilities.into_iter().map(|capabilities| EngineReport {
             endpoint: endpoint("unix:///p.sock"),
+            wanted: "code-sandbox:latest".to_owned(),
             image: None,
             layers: judge.layers(&capabilities),
             runtimes: judge.runtimes(&capabilities),

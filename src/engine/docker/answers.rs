@@ -67,7 +67,7 @@ pub fn capabilities(pong: &Pong, address: &str, info: &SystemInfo, host: &ThisHo
             names.into_iter().collect()
         }
         // Podman lists every runtime it has heard of, installed or not, and its API takes none.
-        EngineKind::Podman => vec![default_runtime.clone()],
+        EngineKind::Podman | EngineKind::Embedded => vec![default_runtime.clone()],
     };
     Capabilities {
         kind: pong.kind,

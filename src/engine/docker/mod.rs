@@ -94,7 +94,7 @@ impl DockerEngine {
             EngineKind::Docker if spec.caps == CellCaps::All && self.capabilities().await?.local => {
                 Ok(Facts::without(missing_capabilities()))
             }
-            EngineKind::Docker => Ok(Facts::default()),
+            EngineKind::Docker | EngineKind::Embedded => Ok(Facts::default()),
         }
     }
 
@@ -212,7 +212,9 @@ impl Engine for DockerEngine {
         let facts = self.facts(spec).await?;
         let answer = match (&spec.seccomp, self.endpoint.kind) {
             (CellSeccomp::Unconfined, _) => self.send_create(spec, "unconfined", &facts).await?,
-            (CellSeccomp::Profile(profile), EngineKind::Docker) => self.send_create(spec, profile, &facts).await?,
+            (CellSeccomp::Profile(profile), EngineKind::Docker | EngineKind::Embedded) => {
+                self.send_create(spec, profile, &facts).await?
+            }
             (CellSeccomp::Profile(profile), EngineKind::Podman) => {
                 let file = SeccompFile::write(&spec.name, profile)?;
                 self.send_create(spec, &file.path().display().to_string(), &facts).await?

@@ -9,7 +9,7 @@ use py_spy::{Config, PythonSpy, StackTrace};
 
 use super::jail;
 use super::wire::{Answer, LONGEST_TEXT, MOST_FRAMES, Question, RawFrame};
-use crate::supervise::procfs::{Image, Status, mapped_at};
+use crate::kernel::procfs::{self, Image, Status, mapped_at};
 
 /// Threads other than the one that is held go on meanwhile, and a stack that changes while it is read is read again.
 const ATTEMPTS: u32 = 3;
@@ -80,7 +80,7 @@ impl Reader {
 
     fn look(&self) -> Result<Interpreter, String> {
         // A process that is no Python yet may become one without an execve, but then has it mapped.
-        if !crate::supervise::procfs::maps_python(self.pid) {
+        if !procfs::maps_python(self.pid) {
             return Ok(Interpreter::Other);
         }
         let config = Config {

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
+use crate::engine::EngineKind;
 use crate::engine::discover::{Surroundings, survey};
 use crate::files::{self, FileError};
 use crate::policy::Policy;
@@ -94,7 +95,7 @@ pub(super) fn list(listing: Listing, config: &Config) -> Action {
         Listing::Policies => policies(config),
         Listing::Profiles => profile::names(&config.dirs.seccomp()).iter().map(|name| plain(name)).collect(),
         Listing::Themes => themes(config),
-        Listing::Engines => engines(),
+        Listing::Engines => engines(config),
     };
     Action::Listed(listing, items)
 }
@@ -127,11 +128,14 @@ fn policies(config: &Config) -> Vec<Item> {
     Policy::names(&dir).into_iter().map(item).collect()
 }
 
-fn engines() -> Vec<Item> {
-    let found = survey(&Surroundings::real()).into_iter().flatten();
+fn engines(config: &Config) -> Vec<Item> {
+    let found = survey(&Surroundings::real(config.prepare_run_dir().ok())).into_iter().flatten();
     found
         .map(|endpoint| Item {
-            value: endpoint.address.clone(),
+            value: match endpoint.kind {
+                EngineKind::Embedded => endpoint.kind.name().to_owned(),
+                EngineKind::Docker | EngineKind::Podman => endpoint.address.clone(),
+            },
             label: endpoint.kind.to_string(),
             detail: visible_str(&format!("{} ({})", endpoint.address, endpoint.origin)),
             note: String::new(),

@@ -12,9 +12,9 @@ use tokio::time::timeout;
 use super::making::{Coming, Making, remove};
 
 use crate::config::{Config, host_environment};
+use crate::engine::Capabilities;
 use crate::engine::discover::EngineChoice;
 use crate::engine::discover::{Surroundings, candidates, first_answering};
-use crate::engine::{Capabilities, Engine};
 use crate::plan::{CellPlan, Request};
 use crate::profile;
 use crate::run::{EventKind, Outcome, RunEvent};
@@ -125,7 +125,11 @@ impl Keeper {
     async fn connected(&mut self, found: Result<Place, String>) {
         self.connecting = None;
         let told = found.map(|(site, capabilities)| {
-            let facts = EngineFacts { endpoint: site.engine.endpoint().clone(), capabilities: capabilities.clone() };
+            let facts = EngineFacts {
+                endpoint: site.engine.endpoint().clone(),
+                capabilities: capabilities.clone(),
+                image: self.config.image_for(capabilities.kind).to_owned(),
+            };
             self.sweep(&site);
             self.place = Some((site, capabilities));
             Box::new(facts)
@@ -299,11 +303,12 @@ async fn found(connecting: &mut Option<JoinHandle<Result<Place, String>>>) -> Re
 }
 
 async fn find(config: Arc<Config>, choice: EngineChoice) -> Result<Place, String> {
-    let endpoints = candidates(&choice, &Surroundings::real()).map_err(|error| error.to_string())?;
+    let around = Surroundings::real(config.prepare_run_dir().ok());
+    let endpoints = candidates(&choice, &around).map_err(|error| error.to_string())?;
     let (engine, _) = first_answering(endpoints).await.map_err(|error| error.to_string())?;
     let capabilities = engine.capabilities().await.map_err(|error| error.to_string())?;
     let site = Site {
-        engine: Arc::new(engine),
+        engine,
         engine_version: capabilities.version.clone(),
         run_dir: config.prepare_run_dir().map_err(|error| error.to_string())?,
         owner: Owner::this_process().map_err(|error| format!("reading /proc: {error}"))?,

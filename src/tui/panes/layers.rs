@@ -339,7 +339,8 @@ fn equivalent(state: &State, layer: Layer) -> (&'static str, Equivalent) {
         EngineState::Connecting | EngineState::Lost(_) => EngineKind::Docker,
     };
     match kind {
-        EngineKind::Docker => ("docker", state.bench.policy.docker_flags(layer)),
+        // The embedded engine has no client: Docker's is the one that most know.
+        EngineKind::Docker | EngineKind::Embedded => ("docker", state.bench.policy.docker_flags(layer)),
         EngineKind::Podman => ("podman", state.bench.policy.podman_flags(layer)),
     }
 }

@@ -162,6 +162,7 @@ pub(super) fn connected(state: &mut State, result: Result<Box<EngineFacts>, Stri
     state.bench.planned = None;
     match result {
         Ok(facts) => {
+            state.bench.image.clone_from(&facts.image);
             state.engine = EngineState::Up(facts);
             changed(state)
         }

@@ -9,7 +9,9 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use super::*;
-use crate::engine::{Attached, CellName, CellSpec, Created, Endpoint, EngineError, ImageSummary, Inspected, OwnedCell};
+use crate::engine::{
+    Attached, CellName, CellSpec, Created, Endpoint, Engine, EngineError, ImageSummary, Inspected, OwnedCell,
+};
 use crate::policy::{Layer, Policy};
 use crate::run::{Sample, Stream};
 use crate::tui::fixture;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::procfs::{self, Mount};
-use crate::engine::CgroupVersion;
+use crate::engine::{CgroupVersion, Limits};
 use crate::policy::{Bytes, Millicores};
 use crate::run::Sample;
 
@@ -42,6 +42,20 @@ impl Cgroup {
         let membership = fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
         Self::locate(&membership, &procfs::mounts(std::process::id())?)
             .ok_or_else(|| io::Error::other(format!("no control group of process {pid} is mounted here")))
+    }
+
+    /// The control groups at a path below each hierarchy's mount.
+    ///
+    /// # Errors
+    /// When no control group file system is mounted here.
+    pub fn at(path: &str) -> io::Result<Self> {
+        let mounts = procfs::mounts(std::process::id())?;
+        // As `/proc/PID/cgroup` would tell of a process in them.
+        let line = |mount: &Mount| format!("0:{}:{path}\n", mount.super_options.join(","));
+        let controllers = mounts.iter().filter(|mount| mount.kind == "cgroup").map(line);
+        let membership: String = controllers.chain([format!("0::{path}\n")]).collect();
+        Self::locate(&membership, &mounts)
+            .ok_or_else(|| io::Error::other("no control group file system is mounted here"))
     }
 
     /// From `/proc/PID/cgroup` and this process's own mounts.
@@ -196,6 +210,39 @@ impl Cgroup {
             io: open("blkio", "blkio.throttle.io_service_bytes", "io.stat"),
         }
     }
+}
+
+/// The directories of a path in every hierarchy that is mounted here, whether they exist or not.
+///
+/// # Errors
+/// When this process's mounts cannot be read.
+pub fn directories(path: &str) -> io::Result<Vec<PathBuf>> {
+    let mounts = procfs::mounts(std::process::id())?;
+    let hierarchies = mounts.iter().filter(|mount| mount.kind == "cgroup" || mount.kind == "cgroup2");
+    Ok(hierarchies.map(|mount| Place::new(mount, path).directory).collect())
+}
+
+/// The version in use here, and which limits there are; `None` where no control group file system is mounted.
+pub fn limits() -> Option<(CgroupVersion, Limits)> {
+    let root = Cgroup::at("/").ok()?;
+    let limits = match root.version {
+        CgroupVersion::V1 => {
+            let has = |controller: &str, name: &str| root.file(controller, name).is_some_and(|file| file.exists());
+            Limits {
+                memory: has("memory", "memory.limit_in_bytes"),
+                swap: has("memory", "memory.memsw.limit_in_bytes"),
+                cpu: has("cpu", "cpu.cfs_quota_us"),
+                pids: has("pids", ""),
+            }
+        }
+        CgroupVersion::V2 => {
+            let file = root.file("", "cgroup.controllers")?;
+            let controllers = fs::read_to_string(file).unwrap_or_default();
+            let has = |name: &str| controllers.split_whitespace().any(|have| have == name);
+            Limits { memory: has("memory"), swap: has("memory"), cpu: has("cpu"), pids: has("pids") }
+        }
+    };
+    Some((root.version, limits))
 }
 
 impl Place {

@@ -1,0 +1,204 @@
+//! A [`CellSpec`] in the words of the OCI runtime specification
+//! (opencontainers/runtime-spec, `config.md` and `config-linux.md`). Pure. What is bound into the cell is not here: the
+//! root is assembled with it ([`super::root`]) before any runtime sees it, so that every runtime gets the same one.
+
+use serde_json::{Map, Value, json};
+
+use super::ids::IdRange;
+use crate::engine::{CellCaps, CellNetwork, CellSeccomp, CellSpec};
+
+/// The version of the specification that is written.
+pub const OCI_VERSION: &str = "1.0.2";
+
+/// The directory of a bundle's root file system.
+pub const ROOTFS: &str = "rootfs";
+
+/// The control group above all cells' own, in every hierarchy.
+pub const CGROUP_PARENT: &str = "/hotcell";
+
+/// The length of a CFS period in microseconds, the kernel's default.
+const CPU_PERIOD: u64 = 100_000;
+
+/// The paths that Docker hides (moby, `oci/defaults.go`), for they tell of the whole machine.
+const MASKED: [&str; 12] = [
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+];
+
+/// The paths that Docker makes read-only.
+const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+/// What a bundle needs to know of this machine.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// Capabilities that can be given here, as `CAP_…`.
+    pub capabilities: Vec<String>,
+    /// The kernel accounts for swap.
+    pub swap: bool,
+    /// The ids that a user namespace gets.
+    pub ids: IdRange,
+}
+
+/// The control group of a cell, below each hierarchy's mount.
+pub fn cgroup_path(spec_name: &str) -> String {
+    format!("{CGROUP_PARENT}/{spec_name}")
+}
+
+/// The bundle's `config.json`.
+///
+/// # Errors
+/// When the profile is no JSON.
+pub fn config(spec: &CellSpec, ground: &Ground) -> Result<Value, serde_json::Error> {
+    Ok(json!({
+        "ociVersion": OCI_VERSION,
+        "hostname": spec.name.0,
+        "root": { "path": ROOTFS, "readonly": spec.read_only },
+        "process": process(spec, ground),
+        "mounts": mounts(spec),
+        "linux": linux(spec, ground)?,
+    }))
+}
+
+fn process(spec: &CellSpec, ground: &Ground) -> Value {
+    let caps = match &spec.caps {
+        CellCaps::Keep(kept) => kept,
+        CellCaps::All => &ground.capabilities,
+    };
+    let rlimits: Vec<Value> = spec.ulimits.iter().map(rlimit).collect();
+    let mut process = object(json!({
+        "terminal": false,
+        "user": { "uid": spec.user.0, "gid": spec.user.1 },
+        "args": spec.command,
+        "env": spec.env,
+        "cwd": spec.workdir,
+        "capabilities": { "bounding": caps, "effective": caps, "permitted": caps },
+        "rlimits": rlimits,
+    }));
+    // libcontainer takes a `false` for a reason to load the filter only once the capabilities that it needs are gone.
+    if spec.no_new_privs {
+        process.insert("noNewPrivileges".to_owned(), json!(true));
+    }
+    process.extend(spec.apparmor.iter().map(|profile| ("apparmorProfile".to_owned(), json!(profile))));
+    let label = |kind| json!(format!("system_u:system_r:{kind}:s0"));
+    process.extend(spec.selinux.iter().map(|kind| ("selinuxLabel".to_owned(), label(kind))));
+    Value::Object(process)
+}
+
+fn rlimit((name, soft, hard): &(String, u64, u64)) -> Value {
+    json!({ "type": format!("RLIMIT_{}", name.to_uppercase()), "soft": soft, "hard": hard })
+}
+
+/// The kernel's own file systems, and `/tmp`.
+fn mounts(spec: &CellSpec) -> Vec<Value> {
+    let mount = |at: &str, kind: &str, options: &[&str]| json!({ "destination": at, "type": kind, "source": kind, "options": options });
+    let mut mounts = vec![
+        mount("/proc", "proc", &["nosuid", "noexec", "nodev"]),
+        mount("/dev", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
+        mount("/dev/pts", "devpts", &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]),
+        mount("/dev/shm", "tmpfs", &["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),
+    ];
+    // A user namespace may mount these only where it owns the namespaces that they show.
+    if spec.private_ipc || !spec.userns {
+        mounts.push(mount("/dev/mqueue", "mqueue", &["nosuid", "noexec", "nodev"]));
+    }
+    if spec.network != CellNetwork::Host || !spec.userns {
+        mounts.push(mount("/sys", "sysfs", &["nosuid", "noexec", "nodev", "ro"]));
+    }
+    if let Some(options) = &spec.tmpfs {
+        mounts.push(mount("/tmp", "tmpfs", &options.split(',').collect::<Vec<_>>()));
+    }
+    mounts
+}
+
+fn linux(spec: &CellSpec, ground: &Ground) -> Result<Value, serde_json::Error> {
+    let mut linux = object(json!({
+        "cgroupsPath": cgroup_path(&spec.name.0),
+        "namespaces": namespaces(spec),
+        "resources": resources(spec, ground),
+    }));
+    if spec.userns {
+        linux.insert("uidMappings".to_owned(), ground.ids.mappings());
+        linux.insert("gidMappings".to_owned(), ground.ids.mappings());
+    }
+    if spec.proc_masks {
+        linux.insert("maskedPaths".to_owned(), json!(MASKED));
+        linux.insert("readonlyPaths".to_owned(), json!(READ_ONLY));
+    }
+    if let CellSeccomp::Profile(profile) = &spec.seccomp {
+        linux.insert("seccomp".to_owned(), serde_json::from_str(profile)?);
+    }
+    Ok(Value::Object(linux))
+}
+
+fn namespaces(spec: &CellSpec) -> Vec<Value> {
+    let kinds = [
+        ("pid", true),
+        ("mount", true),
+        ("uts", true),
+        ("cgroup", true),
+        ("ipc", spec.private_ipc),
+        ("network", spec.network != CellNetwork::Host),
+        ("user", spec.userns),
+    ];
+    kinds.into_iter().filter(|(_, wanted)| *wanted).map(|(kind, _)| json!({ "type": kind })).collect()
+}
+
+fn resources(spec: &CellSpec, ground: &Ground) -> Value {
+    let mut resources = object(json!({ "devices": devices() }));
+    if let Some((limit, swap)) = spec.memory {
+        let mut memory = object(json!({ "limit": signed(limit.0) }));
+        if ground.swap {
+            memory.insert("swap".to_owned(), json!(signed(limit.0.saturating_add(swap.0))));
+        }
+        resources.insert("memory".to_owned(), Value::Object(memory));
+    }
+    if let Some(share) = spec.cpu {
+        let quota = u64::from(share.0) * CPU_PERIOD / 1000;
+        resources.insert("cpu".to_owned(), json!({ "quota": quota, "period": CPU_PERIOD }));
+    }
+    resources.extend(spec.pids.map(|most| ("pids".to_owned(), json!({ "limit": most }))));
+    Value::Object(resources)
+}
+
+/// Everything refused but making nodes, and using those that every container has (runtime-spec, "Default Devices").
+fn devices() -> Vec<Value> {
+    let allowed = |kind: &str, major: Option<i64>, minor: Option<i64>, access: &str| {
+        let numbers = [("major", major), ("minor", minor)];
+        let mut rule = object(json!({ "allow": true, "type": kind, "access": access }));
+        rule.extend(numbers.into_iter().filter_map(|(name, number)| Some((name.to_owned(), json!(number?)))));
+        Value::Object(rule)
+    };
+    let mut rules = vec![json!({ "allow": false, "access": "rwm" })];
+    rules.extend(["c", "b"].map(|kind| allowed(kind, None, None, "m")));
+    // null, zero, full, random, urandom, tty, console, ptmx, and any pseudo-terminal.
+    let usable = [(1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2)];
+    rules.extend(usable.map(|(major, minor)| allowed("c", Some(major), Some(minor), "rwm")));
+    rules.push(allowed("c", Some(136), None, "rwm"));
+    rules
+}
+
+/// The specification's integers are signed; beyond their range a limit means "as much as there is".
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// The members of an object that was written out.
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

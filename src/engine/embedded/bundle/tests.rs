@@ -1,0 +1,122 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::*;
+use crate::engine::{CellIo, CellName};
+use crate::policy::{Bytes, Millicores};
+
+fn spec() -> CellSpec {
+    CellSpec {
+        name: CellName("hotcell-000000000000".to_owned()),
+        labels: BTreeMap::new(),
+        image: "host".to_owned(),
+        command: vec!["/hotcell/shim".to_owned()],
+        env: Vec::new(),
+        workdir: PathBuf::from("/sandbox"),
+        binds: Vec::new(),
+        io: CellIo::Shim,
+        runtime: None,
+        network: CellNetwork::None,
+        read_only: true,
+        tmpfs: Some("rw,nosuid,nodev,noexec,size=1024,mode=1777".to_owned()),
+        memory: Some((Bytes(1000), Bytes(24))),
+        cpu: Some(Millicores(500)),
+        pids: Some(64),
+        caps: CellCaps::Keep(vec!["CAP_CHOWN".to_owned()]),
+        no_new_privs: true,
+        seccomp: CellSeccomp::Unconfined,
+        apparmor: None,
+        selinux: None,
+        ulimits: vec![("core".to_owned(), 0, u64::MAX)],
+        user: (65534, 65534),
+        userns: false,
+        private_ipc: true,
+        proc_masks: true,
+    }
+}
+
+fn ground() -> Ground {
+    let capabilities = ["CAP_CHOWN", "CAP_KILL"].map(str::to_owned).to_vec();
+    Ground { capabilities, swap: true, ids: IdRange::holding((0, 0), "hotcell", "hotcell:500000:65536") }
+}
+
+fn written(spec: &CellSpec) -> Value {
+    config(spec, &ground()).unwrap()
+}
+
+fn kinds(config: &Value) -> Vec<&str> {
+    config["linux"]["namespaces"].as_array().unwrap().iter().map(|one| one["type"].as_str().unwrap()).collect()
+}
+
+fn mounted<'a>(config: &'a Value, at: &str) -> Option<&'a Value> {
+    config["mounts"].as_array().unwrap().iter().find(|mount| mount["destination"] == at)
+}
+
+#[test]
+fn every_namespace_is_the_cells_own_but_those_that_are_switched_off() {
+    assert_eq!(kinds(&written(&spec())), ["pid", "mount", "uts", "cgroup", "ipc", "network"]);
+    let open = CellSpec { network: CellNetwork::Host, private_ipc: false, userns: true, ..spec() };
+    assert_eq!(kinds(&written(&open)), ["pid", "mount", "uts", "cgroup", "user"]);
+}
+
+#[test]
+fn a_user_namespace_mounts_only_what_it_owns_and_has_ids_of_nobody() {
+    let open = CellSpec { network: CellNetwork::Host, private_ipc: false, userns: true, ..spec() };
+    let config = written(&open);
+    assert!(mounted(&config, "/sys").is_none() && mounted(&config, "/dev/mqueue").is_none());
+    assert_eq!(config["linux"]["uidMappings"][0]["hostID"], 500_000);
+    assert!(mounted(&written(&spec()), "/sys").is_some());
+}
+
+#[test]
+fn limits_are_in_the_specifications_units() {
+    let resources = written(&spec())["linux"]["resources"].clone();
+    assert_eq!(resources["memory"], json!({ "limit": 1000, "swap": 1024 }), "swap counts beyond memory");
+    assert_eq!(resources["cpu"], json!({ "quota": 50_000, "period": 100_000 }));
+    assert_eq!(resources["pids"], json!({ "limit": 64 }));
+    let ground = Ground { swap: false, ..ground() };
+    assert!(config(&spec(), &ground).unwrap()["linux"]["resources"]["memory"]["swap"].is_null());
+}
+
+#[test]
+fn devices_are_refused_before_any_is_allowed() {
+    let config = written(&spec());
+    let rules = config["linux"]["resources"]["devices"].as_array().unwrap();
+    assert_eq!(rules[0], json!({ "allow": false, "access": "rwm" }));
+    assert!(rules.iter().skip(1).all(|rule| rule["type"] == "c" || rule["access"] == "m"), "no disk can be used");
+}
+
+#[test]
+fn capabilities_are_those_kept_or_all_there_are_and_never_inherited() {
+    let caps = |caps| written(&CellSpec { caps, ..spec() })["process"]["capabilities"].clone();
+    let kept = caps(CellCaps::Keep(vec!["CAP_CHOWN".to_owned()]));
+    assert_eq!(kept["bounding"], json!(["CAP_CHOWN"]));
+    assert!(kept["inheritable"].is_null() && kept["ambient"].is_null());
+    assert_eq!(caps(CellCaps::All)["effective"], json!(["CAP_CHOWN", "CAP_KILL"]));
+}
+
+#[test]
+fn what_is_off_is_not_there() {
+    let off = CellSpec { no_new_privs: false, proc_masks: false, tmpfs: None, memory: None, ..spec() };
+    let config = written(&off);
+    assert!(config["process"]["noNewPrivileges"].is_null() && config["linux"]["maskedPaths"].is_null());
+    assert!(mounted(&config, "/tmp").is_none() && config["linux"]["resources"]["memory"].is_null());
+    assert!(config["linux"]["seccomp"].is_null());
+}
+
+#[test]
+fn a_profile_goes_into_the_bundle_and_labels_do_too() {
+    let profile = r#"{"defaultAction":"SCMP_ACT_ERRNO"}"#;
+    let seccomp = CellSeccomp::Profile(profile.to_owned());
+    let config = written(&CellSpec { seccomp, apparmor: Some("mine".to_owned()), ..spec() });
+    assert_eq!(config["linux"]["seccomp"]["defaultAction"], "SCMP_ACT_ERRNO");
+    assert_eq!(config["process"]["apparmorProfile"], "mine");
+    let broken = CellSpec { seccomp: CellSeccomp::Profile("{".to_owned()), ..spec() };
+    assert!(super::config(&broken, &ground()).is_err());
+}
+
+#[test]
+fn unlimited_stays_unlimited() {
+    let config = written(&spec());
+    assert_eq!(config["process"]["rlimits"][0], json!({ "type": "RLIMIT_CORE", "soft": 0, "hard": u64::MAX }));
+}

@@ -1,0 +1,320 @@
+//! Cells without a daemon. hotcell runs itself once more as the cell's `monitor`, which has one thread, assembles the
+//! root and is the OCI runtime (libcontainer) or runs one. What is kept of a cell is on disk (`place`) and in its
+//! control groups (`cgroups`), so that the reaper and the next hotcell's sweep can remove it. The sole user of
+//! libcontainer.
+
+mod bundle;
+mod capabilities;
+mod cgroups;
+mod channel;
+mod executor;
+mod ids;
+mod monitor;
+mod place;
+mod remove;
+mod root;
+mod runtime;
+mod streams;
+mod view;
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use rustix::fs::CWD;
+use rustix::mount::{OpenTreeFlags, open_tree};
+use tokio::net::unix::pipe::Receiver;
+use tokio::sync::mpsc;
+
+use self::cgroups::meters;
+use self::ids::IdRange;
+use self::monitor::{ORDER, Order};
+use self::place::{Place, Role};
+use self::root::Stage;
+use self::runtime::{Runtime, Streams};
+use self::view::{Root, View};
+use super::{
+    Attached, Capabilities, CellName, CellNetwork, CellSpec, Created, Endpoint, Engine, EngineError, EngineKind,
+    ImageSummary, Inspected, OwnedCell,
+};
+use crate::policy::Bytes;
+use crate::run::Sample;
+
+pub use self::monitor::{SUBCOMMAND as MONITOR_SUBCOMMAND, monitor};
+pub use self::view::HOST as HOST_IMAGE;
+
+/// The directory for cells below the run directory.
+const DIRECTORY: &str = "embedded";
+
+/// The running program itself: `proc_pid_exe(5)`.
+const OWN_PROGRAM: &str = "/proc/self/exe";
+
+/// The engine that hotcell brings along.
+pub struct EmbeddedEngine {
+    endpoint: Endpoint,
+    /// Where the cells' directories are.
+    state: PathBuf,
+    /// The hotcell that becomes each cell's monitor.
+    program: Program,
+    /// The far ends of what is attached to cells that are not started yet.
+    attached: Mutex<HashMap<CellName, Streams>>,
+}
+
+/// An executable that a cell's process 1 is started from and may see as `/proc/1/exe`: held through a read-only mount,
+/// so that no cell can write to it (CVE-2019-5736 tells how one could).
+struct Program(OwnedFd);
+
+impl Program {
+    fn hold(path: &Path) -> io::Result<Self> {
+        let flags = OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::OPEN_TREE_CLONE;
+        let held = open_tree(CWD, fs::canonicalize(path)?, flags)?;
+        root::restrict(held.as_fd())?;
+        Ok(Self(held))
+    }
+
+    fn path(&self) -> String {
+        format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
+    }
+}
+
+/// Where the engine is whose cells live below this run directory.
+pub fn endpoint(run_dir: &Path, origin: &str) -> Endpoint {
+    let address = run_dir.join(DIRECTORY).display().to_string();
+    Endpoint { kind: EngineKind::Embedded, address, origin: origin.to_owned() }
+}
+
+impl EmbeddedEngine {
+    /// The engine at an endpoint, with this program for its monitors.
+    ///
+    /// # Errors
+    /// When this user or this kernel cannot make cells.
+    pub fn connect(endpoint: &Endpoint) -> Result<Self, EngineError> {
+        Self::with_program(endpoint, Path::new(OWN_PROGRAM))
+    }
+
+    /// The same with another hotcell for its monitors.
+    ///
+    /// # Errors
+    /// When this user or this kernel cannot make cells.
+    pub fn with_program(endpoint: &Endpoint, program: &Path) -> Result<Self, EngineError> {
+        if !rustix::process::geteuid().is_root() {
+            return Err(EngineError::NeedsRoot);
+        }
+        let file = |source| EngineError::File { operation: "hold the monitor's program", path: program.into(), source };
+        Ok(Self {
+            endpoint: endpoint.clone(),
+            state: PathBuf::from(&endpoint.address),
+            program: Program::hold(program).map_err(file)?,
+            attached: Mutex::default(),
+        })
+    }
+
+    fn place(&self, cell: &CellName) -> Place {
+        Place::of(&self.state, cell)
+    }
+
+    /// The cell's place, where there is such a cell.
+    fn found(&self, operation: &'static str, cell: &CellName) -> Result<Place, EngineError> {
+        let place = self.place(cell);
+        if place.exists() { Ok(place) } else { Err(EngineError::CellGone { operation, cell: cell.clone() }) }
+    }
+
+    fn runtime(&self, asked: Option<&str>) -> Result<Runtime, EngineError> {
+        let all = Runtime::all();
+        let wanted = asked.unwrap_or(runtime::OWN);
+        let registered = all.iter().map(|runtime| runtime.name().to_owned()).collect();
+        all.into_iter().find(|runtime| runtime.name() == wanted).ok_or_else(|| EngineError::RuntimeUnknown {
+            runtime: wanted.to_owned(),
+            registered,
+            endpoint: self.endpoint.clone(),
+        })
+    }
+
+    /// The far ends of the cell's streams: what was attached, or nothing at all.
+    fn streams(&self, cell: &CellName) -> io::Result<Streams> {
+        let attached = self.attached.lock().unwrap_or_else(PoisonError::into_inner).remove(cell);
+        attached.map_or_else(Streams::nothing, Ok)
+    }
+
+    fn spawn(&self, place: &Place, socket: OwnedFd) -> io::Result<tokio::process::Child> {
+        let mut command = Command::new(self.program.path());
+        command
+            .arg0("hotcell-monitor")
+            .arg(MONITOR_SUBCOMMAND)
+            .arg(place.dir())
+            .env_clear()
+            .env("PATH", runtime::PLACES)
+            .current_dir("/")
+            .stdin(socket)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        tokio::process::Command::from(command).spawn()
+    }
+}
+
+/// What the cell is to be made of.
+fn order(spec: &CellSpec, runtime: Runtime, ids: IdRange) -> Result<Order, EngineError> {
+    let stage = Stage {
+        root: root_of(spec)?,
+        writable: !spec.read_only,
+        binds: spec.binds.iter().map(|bind| (bind.host.clone(), bind.cell.clone())).collect(),
+        workdir: spec.workdir.clone(),
+        root_id: if spec.userns { ids.root() } else { 0 },
+    };
+    let host_network = spec.network == CellNetwork::Host;
+    Ok(Order { name: spec.name.0.clone(), runtime, stage, host_network })
+}
+
+/// The seam to the store of images: what an image's name stands for.
+fn root_of(spec: &CellSpec) -> Result<Root, EngineError> {
+    if spec.image == HOST_IMAGE {
+        return Ok(Root::Host(View::of_host(spec)));
+    }
+    Err(EngineError::NoRoot { image: spec.image.clone() })
+}
+
+/// Says what was being done to which cell.
+fn fault<E: std::fmt::Display>(operation: &'static str, cell: &CellName) -> impl FnOnce(E) -> EngineError {
+    move |error| EngineError::Api { operation, subject: cell.0.clone(), status: None, message: error.to_string() }
+}
+
+#[async_trait]
+impl Engine for EmbeddedEngine {
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    async fn capabilities(&self) -> Result<Capabilities, EngineError> {
+        Ok(capabilities::read())
+    }
+
+    async fn create(&self, spec: &CellSpec) -> Result<Created, EngineError> {
+        const OPERATION: &str = "create cell";
+        let runtime = self.runtime(spec.runtime.as_deref())?;
+        let ground = capabilities::ground(spec, &runtime);
+        let order = order(spec, runtime, ground.ids)?;
+        let (apparmor, unloaded) = capabilities::apparmor(spec.apparmor.as_deref());
+        let config =
+            bundle::config(&CellSpec { apparmor, ..spec.clone() }, &ground).map_err(fault(OPERATION, &spec.name))?;
+        let owner = spec.labels.get(super::OWNER_LABEL).map_or("", String::as_str);
+        let place = self.place(&spec.name);
+        let written = || {
+            place.create(owner)?;
+            place.write("config.json", &serde_json::to_vec(&config)?)?;
+            place.write(ORDER, &serde_json::to_vec(&order)?)
+        };
+        written().map_err(|error: io::Error| fault(OPERATION, &spec.name)(error))?;
+        let warnings = capabilities::shortfalls(spec, &ground).into_iter().chain(unloaded).collect();
+        Ok(Created { id: spec.name.0.clone(), warnings })
+    }
+
+    async fn attach(&self, cell: &CellName) -> Result<Attached, EngineError> {
+        const OPERATION: &str = "attach to cell";
+        self.found(OPERATION, cell)?;
+        let (attached, far) = streams::attach(cell).map_err(fault(OPERATION, cell))?;
+        self.attached.lock().unwrap_or_else(PoisonError::into_inner).insert(cell.clone(), far);
+        Ok(attached)
+    }
+
+    async fn start(&self, cell: &CellName) -> Result<(), EngineError> {
+        const OPERATION: &str = "start cell";
+        let place = self.found(OPERATION, cell)?;
+        let spawned = || {
+            let (ours, monitors) = channel::pair()?;
+            channel::give(&ours, &self.streams(cell)?)?;
+            Ok((ours, self.spawn(&place, monitors)?))
+        };
+        let (socket, mut monitor) = spawned().map_err(|error: io::Error| fault(OPERATION, cell)(error))?;
+        // It is this process's child and is reaped here; how it ended is on disk.
+        tokio::spawn(async move { monitor.wait().await });
+        let told = channel::told(socket).await.map_err(fault(OPERATION, cell))?;
+        told.map_err(fault(OPERATION, cell))
+    }
+
+    async fn wait(&self, cell: &CellName) -> Result<i64, EngineError> {
+        const OPERATION: &str = "wait for cell";
+        let place = self.found(OPERATION, cell)?;
+        if let Some(monitor) = place.process(Role::Monitor).and_then(place::Process::open) {
+            ended(monitor).await.map_err(fault(OPERATION, cell))?;
+        }
+        place.exit().ok_or_else(|| EngineError::CellGone { operation: OPERATION, cell: cell.clone() })
+    }
+
+    async fn inspect(&self, cell: &CellName) -> Result<Inspected, EngineError> {
+        let place = self.found("inspect cell", cell)?;
+        let exit_code = place.exit();
+        let init = place.process(Role::Init).filter(|init| exit_code.is_none() && init.is_there());
+        Ok(Inspected {
+            pid: init.map(|init| init.pid),
+            running: init.is_some(),
+            exit_code,
+            oom_killed: meters(cell).is_some_and(|meters| meters.read().1.oom_kills > 0),
+        })
+    }
+
+    async fn usage(&self, cell: &CellName) -> Result<Sample, EngineError> {
+        const OPERATION: &str = "ask for the use of cell";
+        self.found(OPERATION, cell)?;
+        let gone = || EngineError::CellGone { operation: OPERATION, cell: cell.clone() };
+        meters(cell).map(|meters| meters.read().0).ok_or_else(gone)
+    }
+
+    async fn kill(&self, cell: &CellName) -> Result<(), EngineError> {
+        if let Some(init) = self.place(cell).process(Role::Init) {
+            init.kill();
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, cell: &CellName) -> Result<(), EngineError> {
+        self.attached.lock().unwrap_or_else(PoisonError::into_inner).remove(cell);
+        remove::remove(&self.place(cell), cell).await.map_err(fault("remove cell", cell))
+    }
+
+    async fn owned_cells(&self) -> Result<Vec<OwnedCell>, EngineError> {
+        let entries = fs::read_dir(&self.state).into_iter().flatten().flatten();
+        let owned = entries.filter_map(|entry| {
+            let owner = Place::at(&entry.path()).owner()?;
+            Some(OwnedCell { name: CellName(entry.file_name().into_string().ok()?), owner })
+        });
+        Ok(owned.collect())
+    }
+
+    async fn images(&self) -> Result<Vec<ImageSummary>, EngineError> {
+        // This machine itself: it takes no room of its own.
+        Ok(vec![ImageSummary {
+            reference: HOST_IMAGE.to_owned(),
+            id: HOST_IMAGE.to_owned(),
+            size: Bytes(0),
+            created: 0,
+        }])
+    }
+
+    async fn load_image(&self, archive: &Path) -> Result<(), EngineError> {
+        Err(EngineError::NoRoot { image: archive.display().to_string() })
+    }
+
+    async fn build_image(
+        &self,
+        _context: Vec<u8>,
+        tag: &str,
+        _progress: mpsc::Sender<String>,
+    ) -> Result<(), EngineError> {
+        Err(EngineError::NoRoot { image: tag.to_owned() })
+    }
+}
+
+/// Waits for the end of a process.
+///
+/// # Errors
+/// When there is no room left to watch it.
+async fn ended(process: OwnedFd) -> io::Result<()> {
+    // A pidfd is waited for as a pipe is, and nothing is read of it.
+    Receiver::from_owned_fd_unchecked(process)?.readable().await
+}

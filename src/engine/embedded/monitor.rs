@@ -1,0 +1,99 @@
+//! A cell's monitor: hotcell run anew, with one thread, which assembles the root in a mount namespace of its own,
+//! starts the runtime on it, and stays until the cell has ended to note its exit code.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::process::ExitCode;
+
+use rustix::fs::{Mode, OFlags};
+use serde::{Deserialize, Serialize};
+
+use super::channel;
+use super::place::{Place, Role};
+use super::root::{self, RootError, Stage};
+use super::runtime::{Running, Runtime, RuntimeError, Start};
+use crate::engine::{CellName, CellNetwork};
+
+/// The subcommand under which hotcell runs itself as a monitor.
+pub const SUBCOMMAND: &str = "__oci";
+
+/// The file in which [`Order`] waits.
+pub const ORDER: &str = "order";
+
+/// What a monitor is to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// The cell's name.
+    pub name: String,
+    /// What makes it.
+    pub runtime: Runtime,
+    /// Its root.
+    pub stage: Stage,
+    /// It has this machine's network.
+    pub host_network: bool,
+}
+
+/// Why a cell was not started.
+#[derive(Debug, thiserror::Error)]
+enum MonitorError {
+    #[error("{doing}: {source}")]
+    Io { doing: &'static str, source: io::Error },
+    #[error(transparent)]
+    Root(#[from] RootError),
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+}
+
+impl MonitorError {
+    fn io<E: Into<io::Error>>(doing: &'static str) -> impl FnOnce(E) -> Self {
+        move |source| Self::Io { doing, source: source.into() }
+    }
+}
+
+/// The monitor's whole life; `dir` is the cell's directory.
+pub fn monitor(dir: &Path) -> ExitCode {
+    let place = Place::at(dir);
+    let Ok(socket) = own_socket() else { return ExitCode::FAILURE };
+    match start(&place, &socket) {
+        Ok(running) => {
+            channel::tell(&socket, Ok(()));
+            drop(socket);
+            let noted = running.wait().and_then(|code| place.note_exit(code));
+            if noted.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            channel::tell(&socket, Err(&error.to_string()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Standard input, which becomes an empty file: nothing that is started here may have the socket.
+fn own_socket() -> io::Result<OwnedFd> {
+    let socket = io::stdin().as_fd().try_clone_to_owned()?;
+    let nothing = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdin(&nothing)?;
+    Ok(socket)
+}
+
+fn start(place: &Place, socket: &OwnedFd) -> Result<Running, MonitorError> {
+    // Whoever removes the cell waits until nobody has it any more.
+    let lock = place.lock().map_err(MonitorError::io("opening the lock"))?;
+    lock.lock().map_err(MonitorError::io("taking the lock"))?;
+    // Signals meant for the workbench's terminal are not for it, nor for the cell.
+    let _ = rustix::process::setsid();
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    // libcontainer leaves the groups of whoever runs it where the cell's user has none of its own.
+    rustix::thread::set_thread_groups(&[]).map_err(MonitorError::io("leaving this user's groups"))?;
+    place.note(Role::Monitor, std::process::id()).map_err(MonitorError::io("noting the monitor"))?;
+    let order = place.read(ORDER).map_err(MonitorError::io("reading the order"))?;
+    let order: Order = serde_json::from_slice(&order).map_err(MonitorError::io("reading the order"))?;
+    let streams = channel::take(socket).map_err(MonitorError::io("taking the cell's streams"))?;
+    root::assemble(&order.stage, place)?;
+    let name = CellName(order.name);
+    let network = if order.host_network { CellNetwork::Host } else { CellNetwork::None };
+    let running = order.runtime.start(Start { place, name: &name, network, streams, lock })?;
+    place.note(Role::Init, running.init).map_err(MonitorError::io("noting process 1"))?;
+    Ok(running)
+}

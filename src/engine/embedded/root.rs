@@ -1,0 +1,268 @@
+//! Assembles a cell's root in the monitor's own mount namespace. Nothing of it is ever mounted on the machine itself,
+//! so all of it is gone with the monitor and the cell, however they end.
+//!
+//! The first directory of the bundle's path (`/run`, say) is covered by an empty file system, through which process 1
+//! can reach the bundle whoever it is: the directories on the way are this user's alone, and in a user namespace root
+//! is nobody here. What is needed from below it is held open before.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown, symlink};
+use std::path::{Component, Path, PathBuf};
+
+use libcontainer::namespaces::Namespaces;
+use libcontainer::oci_spec::runtime::{LinuxNamespaceBuilder, LinuxNamespaceType};
+use libcontainer::syscall::Syscall;
+use libcontainer::syscall::linux::{
+    AT_EMPTY_PATH, AT_RECURSIVE, LinuxSyscall, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MountAttr,
+};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, mkdirat, openat2};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
+    fsconfig_set_string, fsmount, fsopen, mount_change, move_mount, open_tree,
+};
+use serde::{Deserialize, Serialize};
+
+use super::place::Place;
+use super::view::{Root, View};
+
+/// What a cell may write to a root that is not read-only, in bytes; what the `memory` layer allows bounds it too.
+const WRITABLE: u64 = 512 << 20;
+
+/// What the parts of a read-only root that are made for it take, in bytes.
+const MADE: u64 = 8 << 20;
+
+/// Directories that every system has, empty in the cell, and their modes.
+const EMPTY: [(&str, u32); 9] = [
+    ("dev", 0o755),
+    ("etc", 0o755),
+    ("proc", 0o555),
+    ("root", 0o700),
+    ("run", 0o755),
+    ("sys", 0o555),
+    ("tmp", 0o1777),
+    ("var", 0o755),
+    ("var/tmp", 0o1777),
+];
+
+/// Why a root could not be assembled.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing} {}: {source}", path.display())]
+pub struct RootError {
+    doing: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// Wraps what the system said of a path.
+fn fault<E: Into<io::Error>>(doing: &'static str, path: &Path) -> impl FnOnce(E) -> RootError {
+    move |source| RootError { doing, path: path.to_owned(), source: source.into() }
+}
+
+/// What to assemble.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Of what.
+    pub root: Root,
+    /// The cell may write to it, and the machine's own files stay as they are.
+    pub writable: bool,
+    /// Directories of this machine and where the cell sees them, read-only.
+    pub binds: Vec<(PathBuf, PathBuf)>,
+    /// Where the cell's command begins, made where it is not there.
+    pub workdir: PathBuf,
+    /// What root in the cell is on this machine.
+    pub root_id: u32,
+}
+
+/// Enters a mount namespace of its own and assembles the root at the cell's place.
+///
+/// # Errors
+/// What was tried, where, and what the system said.
+pub fn assemble(stage: &Stage, place: &Place) -> Result<(), RootError> {
+    let top = Path::new("/");
+    private_namespace().map_err(fault("entering a mount namespace at", top))?;
+    let binds: Vec<Tree> =
+        stage.binds.iter().map(|(host, cell)| Tree::read_only(host, cell)).collect::<Result<_, _>>()?;
+    cover(place)?;
+    match &stage.root {
+        Root::Host(view) => host(view, stage, place)?,
+        Root::Dir(directory) => overlay(directory, &place.root(), &scratch(place)?, MountAttrFlags::empty())?,
+    }
+    let root = place.root();
+    binds.iter().try_for_each(|bind| bind.attach(&root))?;
+    stand(&root, &stage.workdir, false).map(|_| ()).map_err(fault("making a place for", &stage.workdir))
+}
+
+fn private_namespace() -> io::Result<()> {
+    let mount = LinuxNamespaceBuilder::default().typ(LinuxNamespaceType::Mount).build().map_err(io::Error::other)?;
+    let namespaces = Namespaces::try_from(Some(&vec![mount])).map_err(io::Error::other)?;
+    namespaces.apply_namespaces(|_| true).map_err(io::Error::other)?;
+    Ok(mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?)
+}
+
+/// A tree of this machine, held open, and the place for it in the cell's root.
+struct Tree {
+    held: OwnedFd,
+    at: PathBuf,
+    is_file: bool,
+}
+
+impl Tree {
+    /// With all that is mounted below it, nothing of which can be written, gives an identity or is a device.
+    fn read_only(host: &Path, at: &Path) -> Result<Self, RootError> {
+        let flags = OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::AT_RECURSIVE;
+        let held = open_tree(CWD, host, flags).map_err(fault("binding", host))?;
+        restrict(held.as_fd()).map_err(fault("making read-only", host))?;
+        Ok(Self { held, at: at.to_owned(), is_file: !host.is_dir() })
+    }
+
+    fn attach(&self, root: &Path) -> Result<(), RootError> {
+        let target = stand(root, &self.at, self.is_file).map_err(fault("making a place for", &self.at))?;
+        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+        move_mount(&self.held, "", &target, "", flags).map_err(fault("mounting", &self.at))
+    }
+}
+
+/// Makes a held tree of mounts read-only, without set-user-id programs and devices.
+///
+/// # Errors
+/// What the system said.
+pub fn restrict(tree: BorrowedFd<'_>) -> io::Result<()> {
+    let attr = MountAttr {
+        attr_set: MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: 0,
+    };
+    LinuxSyscall
+        .mount_setattr(tree, Path::new(""), AT_EMPTY_PATH | AT_RECURSIVE, &attr, size_of::<MountAttr>())
+        .map_err(io::Error::other)
+}
+
+/// The directory (or file) of a root that something is mounted on, made where it is not there. A link of the image's on
+/// the way is refused: it could lead out of the root.
+fn stand(root: &Path, at: &Path, is_file: bool) -> io::Result<OwnedFd> {
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::IN_ROOT;
+    let open = |directory: BorrowedFd<'_>, name: &Path, kind| {
+        openat2(directory, name, OFlags::PATH | OFlags::CLOEXEC | kind, Mode::empty(), resolve)
+    };
+    let mut here = rustix::fs::open(root, OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY, Mode::empty())?;
+    let names: Vec<PathBuf> = at
+        .components()
+        .filter_map(|part| if let Component::Normal(name) = part { Some(name.into()) } else { None })
+        .collect();
+    for (index, name) in names.iter().enumerate() {
+        let last_is_file = is_file && index + 1 == names.len();
+        let kind = if last_is_file { OFlags::empty() } else { OFlags::DIRECTORY };
+        here = match open(here.as_fd(), name, kind) {
+            Err(Errno::NOENT) if last_is_file => {
+                let flags = OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+                rustix::fs::openat(&here, name, flags, Mode::from_raw_mode(0o644))?
+            }
+            Err(Errno::NOENT) => {
+                mkdirat(&here, name, Mode::from_raw_mode(0o755))?;
+                open(here.as_fd(), name, kind)?
+            }
+            found => found?,
+        };
+    }
+    Ok(here)
+}
+
+/// Covers the first directory of the bundle's path and brings the bundle back in its place.
+fn cover(place: &Place) -> Result<(), RootError> {
+    let dir = place.dir();
+    let bundle = open_tree(CWD, dir, OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::OPEN_TREE_CLONE)
+        .map_err(fault("holding", dir))?;
+    let first: PathBuf = dir.components().take(2).collect();
+    tmpfs(&first, MADE, "755")?;
+    DirBuilder::new().recursive(true).mode(0o755).create(dir).map_err(fault("making", dir))?;
+    move_mount(&bundle, "", CWD, dir, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(fault("mounting", dir))?;
+    // What is below it is nobody's business on the machine, where the directory above keeps everyone out; here process 1
+    // has to pass.
+    fs::set_permissions(dir, Permissions::from_mode(0o711)).map_err(fault("opening", dir))
+}
+
+/// Mounts an empty file system of a bounded size.
+fn tmpfs(at: &Path, size: u64, mode: &str) -> Result<(), RootError> {
+    let mount = || {
+        let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        fsconfig_set_string(&context, "size", size.to_string())?;
+        fsconfig_set_string(&context, "mode", mode)?;
+        fsconfig_create(&context)?;
+        let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+        let mounted = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+        move_mount(&mounted, "", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+    };
+    mount().map_err(fault("mounting a tmpfs on", at))
+}
+
+/// The root `host`: a small file system of the cell's own, with this machine's trees in it.
+fn host(view: &View, stage: &Stage, place: &Place) -> Result<(), RootError> {
+    let root = place.root();
+    tmpfs(&root, if stage.writable { WRITABLE } else { MADE }, "755")?;
+    let own = |path: &Path| chown(path, Some(stage.root_id), Some(stage.root_id)).map_err(fault("giving away", path));
+    own(&root)?;
+    for (name, mode) in EMPTY {
+        let path = root.join(name);
+        DirBuilder::new().create(&path).map_err(fault("making", &path))?;
+        fs::set_permissions(&path, Permissions::from_mode(mode)).map_err(fault("opening", &path))?;
+        own(&path)?;
+    }
+    for (path, target) in &view.links {
+        symlink(target, root.join(path)).map_err(fault("linking", path))?;
+    }
+    for (path, text) in &view.made {
+        let path = root.join(path);
+        fs::write(&path, text).map_err(fault("writing", &path))?;
+        own(&path)?;
+    }
+    for path in &view.copies {
+        let (from, to) = (Path::new("/").join(path), root.join(path));
+        let copied = fs::read(&from).and_then(|bytes| fs::write(&to, bytes));
+        copied.map_err(fault("copying", &from))?;
+        own(&to)?;
+    }
+    let scratch = if stage.writable { Some(scratch(place)?) } else { None };
+    for tree in &view.trees {
+        let here = Path::new("/").join(tree);
+        match &scratch {
+            None => Tree::read_only(&here, tree)?.attach(&root)?,
+            Some(scratch) => {
+                let at = root.join(tree);
+                fs::create_dir_all(&at).map_err(fault("making", &at))?;
+                let scratch = scratch.join(tree);
+                overlay(&here, &at, &scratch, MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A bounded file system for what a cell writes over read-only trees; it is beside the root and never in it.
+fn scratch(place: &Place) -> Result<PathBuf, RootError> {
+    let scratch = place.dir().join("scratch");
+    fs::create_dir(&scratch).map_err(fault("making", &scratch))?;
+    tmpfs(&scratch, WRITABLE, "755")?;
+    Ok(scratch)
+}
+
+/// Mounts a tree so that it can be written and stays as it is: what is written goes to `scratch`.
+fn overlay(lower: &Path, at: &Path, scratch: &Path, attributes: MountAttrFlags) -> Result<(), RootError> {
+    let (upper, work) = (scratch.join("upper"), scratch.join("work"));
+    for directory in [&upper, &work] {
+        fs::create_dir_all(directory).map_err(fault("making", directory))?;
+    }
+    let mount = || {
+        let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        fsconfig_set_string(&context, "lowerdir", lower)?;
+        fsconfig_set_string(&context, "upperdir", &upper)?;
+        fsconfig_set_string(&context, "workdir", &work)?;
+        fsconfig_create(&context)?;
+        let mounted = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+        move_mount(&mounted, "", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+    };
+    mount().map_err(fault("mounting an overlay of", lower))
+}

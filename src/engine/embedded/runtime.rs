@@ -1,0 +1,293 @@
+//! The runtimes that turn a bundle into a cell: our own, which is libcontainer in the monitor's process, and the
+//! commands that the machine has. All of them are given the same bundle.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+
+use libcontainer::container::builder::ContainerBuilder;
+use libcontainer::oci_spec::runtime::Spec;
+use libcontainer::syscall::syscall::SyscallType;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use rustix::io::FdFlags;
+use rustix::process::{Pid, PidfdFlags, WaitOptions, WaitStatus, pidfd_open, waitpid};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::executor::Exact;
+use super::place::Place;
+use crate::engine::{CellName, CellNetwork};
+
+/// Our own runtime's name.
+pub const OWN: &str = "libcontainer";
+
+/// The version of the library, as in `Cargo.toml`.
+pub const OWN_VERSION: &str = "0.7";
+
+/// The commands that are looked for, all of which speak runc's language.
+const COMMANDS: [&str; 4] = ["runc", "crun", "youki", "runsc"];
+
+/// Where they are looked for, beside the `PATH`: an ordinary user's lacks the last two.
+pub const PLACES: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin";
+
+/// How much of a log that cannot be read is shown, in characters.
+const LAST_WORDS: usize = 300;
+
+/// What makes the cell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Runtime {
+    /// libcontainer.
+    Own,
+    /// A command of this machine.
+    Command {
+        /// Its name.
+        name: String,
+        /// Where it is.
+        program: PathBuf,
+    },
+}
+
+impl Runtime {
+    /// Those that this machine has, our own first.
+    pub fn all() -> Vec<Self> {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let found = |name: &&str| {
+            let places = path.split(':').chain(PLACES.split(':')).filter(|place| place.starts_with('/'));
+            let program = places.map(|place| Path::new(place).join(name)).find(|program| program.is_file())?;
+            Some(Self::Command { name: (*name).to_owned(), program })
+        };
+        std::iter::once(Self::Own).chain(COMMANDS.iter().filter_map(found)).collect()
+    }
+
+    /// gVisor, which differs in more than its name.
+    pub fn is_gvisor(&self) -> bool {
+        self.name() == "runsc"
+    }
+
+    /// Its name, as the `runtime` layer has it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Own => OWN,
+            Self::Command { name, .. } => name,
+        }
+    }
+}
+
+/// The standard streams of process 1.
+#[derive(Debug)]
+pub struct Streams {
+    /// What it reads.
+    pub stdin: OwnedFd,
+    /// Where it writes.
+    pub stdout: OwnedFd,
+    /// Where it complains.
+    pub stderr: OwnedFd,
+}
+
+/// What a runtime is to start.
+#[derive(Debug)]
+pub struct Start<'a> {
+    /// The bundle.
+    pub place: &'a Place,
+    /// The cell's name.
+    pub name: &'a CellName,
+    /// Its network, of which gVisor must be told beside the bundle.
+    pub network: CellNetwork,
+    /// Its standard streams.
+    pub streams: Streams,
+    /// The cell's lock, which everything has that makes the cell.
+    pub lock: File,
+}
+
+/// Why a runtime did not start a cell.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// Our own did not, in its own words.
+    #[error("libcontainer: {0}")]
+    Own(String),
+    /// A command did not, in its own words.
+    #[error("{name}: {said}")]
+    Command {
+        /// Its name.
+        name: String,
+        /// The last of its log.
+        said: String,
+    },
+    /// Something around it.
+    #[error("{doing}: {source}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn io_fault<E: Into<io::Error>>(doing: &'static str) -> impl FnOnce(E) -> RuntimeError {
+    move |source| RuntimeError::Io { doing, source: source.into() }
+}
+
+/// A cell that runs.
+pub struct Running {
+    /// Process 1.
+    pub init: u32,
+    end: End,
+}
+
+/// Whose end is the cell's.
+enum End {
+    /// Process 1, which is our child.
+    Init(Pid),
+    /// The command, which gives process 1's exit status as its own.
+    Command(Child),
+}
+
+impl Running {
+    /// Waits for the end; the exit code, 128 more than the signal for one that was killed.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn wait(self) -> io::Result<i32> {
+        match self.end {
+            End::Init(pid) => {
+                let ended = rustix::io::retry_on_intr(|| waitpid(Some(pid), WaitOptions::empty()))?;
+                Ok(ended.and_then(|(_, status)| exit_code(status)).unwrap_or(-1))
+            }
+            End::Command(mut child) => {
+                use std::os::unix::process::ExitStatusExt;
+                let status = child.wait()?;
+                Ok(status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(-1))
+            }
+        }
+    }
+}
+
+fn exit_code(status: WaitStatus) -> Option<i32> {
+    status.exit_status().or(status.terminating_signal().map(|signal| 128 + signal))
+}
+
+impl Runtime {
+    /// Starts the cell. The calling process must have one thread only.
+    ///
+    /// # Errors
+    /// What the runtime said.
+    pub fn start(&self, start: Start<'_>) -> Result<Running, RuntimeError> {
+        match self {
+            Self::Own => start_own(start),
+            Self::Command { name, program } => start_command(name, program, start),
+        }
+    }
+}
+
+fn start_own(start: Start<'_>) -> Result<Running, RuntimeError> {
+    // What is forked has the lock until it executes something else.
+    let Start { place, name, streams: Streams { stdin, stdout, stderr }, lock: _lock, .. } = start;
+    let built = || {
+        let path = place.dir().join("config.json");
+        let mut config = Spec::load(&path)?;
+        let executor = Exact::of(&mut config);
+        config.save(&path)?;
+        let mut container = ContainerBuilder::new(name.0.clone(), SyscallType::Linux)
+            .with_root_path(place.runtime_state())?
+            .with_executor(executor)
+            .with_stdin(stdin)
+            .with_stdout(stdout)
+            .with_stderr(stderr)
+            .as_init(place.dir())
+            .with_systemd(false)
+            .with_detach(true)
+            .build()?;
+        container.start()?;
+        Ok(container.pid().map_or(0, i32::from))
+    };
+    let pid = built().map_err(|error: libcontainer::error::LibcontainerError| RuntimeError::Own(chain(&error)))?;
+    let init = Pid::from_raw(pid).ok_or_else(|| RuntimeError::Own("it tells no process".to_owned()))?;
+    Ok(Running { init: pid.unsigned_abs(), end: End::Init(init) })
+}
+
+/// An error with all that lies behind it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut behind = error.source();
+    while let Some(cause) = behind {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        behind = cause.source();
+    }
+    text
+}
+
+fn start_command(name: &str, program: &Path, start: Start<'_>) -> Result<Running, RuntimeError> {
+    let Start { place, name: cell, network, streams: Streams { stdin, stdout, stderr }, lock } = start;
+    rustix::io::fcntl_setfd(&lock, FdFlags::empty()).map_err(io_fault("giving the runtime the lock"))?;
+    let watch = watch(place.dir()).map_err(io_fault("watching for the runtime's process"))?;
+    let mut child = command(name, program, place, cell, network)
+        .stdin(stdin)
+        .stdout(stdout)
+        .stderr(stderr)
+        .spawn()
+        .map_err(io_fault("running the runtime"))?;
+    match await_pid(&watch, &mut child, place) {
+        Ok(Some(init)) => Ok(Running { init, end: End::Command(child) }),
+        Ok(None) => Err(RuntimeError::Command { name: name.to_owned(), said: last_words(&place.log()) }),
+        Err(source) => Err(RuntimeError::Io { doing: "waiting for the runtime's process", source }),
+    }
+}
+
+fn command(name: &str, program: &Path, place: &Place, cell: &CellName, network: CellNetwork) -> Command {
+    let mut command = Command::new(program);
+    command.arg("--root").arg(place.runtime_state());
+    command.arg("--log").arg(place.log()).args(["--log-format", "json"]);
+    if name == "runsc" {
+        // Its own network stack would need an address.
+        command.arg(if network == CellNetwork::Host { "--network=host" } else { "--network=none" });
+    }
+    command.arg("run").arg("--bundle").arg(place.dir()).arg("--pid-file").arg(place.pid_file());
+    if name == "runc" {
+        // The control group tells of its end, and goes when the cell is removed.
+        command.arg("--keep");
+    }
+    command.arg(&cell.0);
+    command
+}
+
+fn watch(directory: &Path) -> io::Result<OwnedFd> {
+    let watch = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+    inotify::add_watch(&watch, directory, WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO)?;
+    Ok(watch)
+}
+
+/// Process 1, once the command has written it; `None` where it ended before.
+fn await_pid(watch: &OwnedFd, child: &mut Child, place: &Place) -> io::Result<Option<u32>> {
+    let pidfd = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
+    loop {
+        let written = fs::read_to_string(place.pid_file()).unwrap_or_default();
+        if let Ok(pid) = written.trim().parse() {
+            return Ok(Some(pid));
+        }
+        if child.try_wait()?.is_some() {
+            return Ok(None);
+        }
+        let mut either = [PollFd::new(watch, PollFlags::IN), PollFd::new(&pidfd, PollFlags::IN)];
+        rustix::io::retry_on_intr(|| poll(&mut either, None))?;
+        // What exactly happened is looked at, not read.
+        let _ = rustix::io::read(watch, &mut [0_u8; 4096]);
+    }
+}
+
+/// The last message of a runtime's log, which is one JSON object a line, but where processes wrote over one another.
+fn last_words(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let said = text.lines().rev().find_map(|line| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        Some(line.get("msg")?.as_str()?.to_owned())
+    });
+    let rest = || text.trim().chars().rev().take(LAST_WORDS).collect::<Vec<_>>().into_iter().rev().collect::<String>();
+    said.or_else(|| Some(rest()).filter(|rest| !rest.is_empty()))
+        .unwrap_or_else(|| "it ended and said nothing".to_owned())
+}

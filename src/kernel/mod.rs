@@ -1,0 +1,5 @@
+//! What this machine's kernel says of processes and control groups. Both the engine that makes cells without a
+//! daemon and the supervision of every engine's cells read it here.
+
+pub mod cgroup;
+pub mod procfs;
