@@ -85,7 +85,7 @@ impl Surroundings<'_> {
     }
 
     /// The Docker client's directory: `$DOCKER_CONFIG`, else `~/.docker`.
-    fn docker_dir(&self) -> Option<PathBuf> {
+    pub(crate) fn docker_dir(&self) -> Option<PathBuf> {
         self.var("DOCKER_CONFIG")
             .map(PathBuf::from)
             .or_else(|| self.var("HOME").map(|home| Path::new(home).join(".docker")))
