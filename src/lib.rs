@@ -14,7 +14,7 @@
 //! | [`kernel`] | what this machine's kernel says of processes and control groups | no |
 //! | [`engine`] | what makes cells; `docker` is the sole user of bollard, `embedded` of libcontainer | no |
 //! | [`supervise`] | shim socket, seccomp listener, sampling, verification, removal | no |
-//! | [`image`] | the sandbox image | no |
+//! | [`image`] | the sandbox image, the store of images, registries | no |
 //! | [`files`] | files of the user's, read and written with care | no |
 //! | [`config`] | file + environment + arguments → validated settings | no |
 //! | [`profile`] | seccomp profiles by name or path, compiled for this machine | no |

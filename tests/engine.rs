@@ -18,6 +18,7 @@ use hotcell::engine::{
     Bind, CellCaps, CellIo, CellName, CellNetwork, CellSeccomp, CellSpec, Endpoint, Engine, EngineError, EngineKind,
     OWNER_LABEL,
 };
+use hotcell::image::store::Store;
 use hotcell::policy::{Bytes, Millicores};
 use hotcell::run::Stream;
 use serde_json::Value;
@@ -88,7 +89,7 @@ static STORE: Mutex<()> = Mutex::const_new(());
 async fn engine(kind: EngineKind) -> Arc<dyn Engine> {
     if kind == EngineKind::Embedded {
         let program = Path::new(env!("CARGO_BIN_EXE_hotcell"));
-        return Arc::new(EmbeddedEngine::with_program(&endpoint(kind), program).unwrap());
+        return Arc::new(EmbeddedEngine::with_program(&endpoint(kind), Store::nowhere(), program).unwrap());
     }
     let engine = DockerEngine::connect(&endpoint(kind)).await.unwrap_or_else(|error| panic!("{kind}: {error}"));
     assert_eq!(engine.endpoint().kind, kind, "another engine answers at {}", engine.endpoint().address);
@@ -490,7 +491,7 @@ async fn a_cell_leaves_no_group_no_mount_and_no_directory(kind: EngineKind) {
     assert!(used.memory.unwrap().0 > 0 && used.pids.unwrap() >= 1, "{used:?}");
     // Another hotcell, such as a reaper, needs nothing but the address.
     let program = Path::new(env!("CARGO_BIN_EXE_hotcell"));
-    let other = EmbeddedEngine::with_program(&endpoint(kind), program).unwrap();
+    let other = EmbeddedEngine::with_program(&endpoint(kind), Store::nowhere(), program).unwrap();
     assert!(other.inspect(&spec.name).await.unwrap().running);
     other.remove(&spec.name).await.unwrap();
     assert_eq!(groups(&spec.name), [] as [PathBuf; 0]);
@@ -546,11 +547,11 @@ async fn discovery_passes_over_a_dead_socket_and_says_why() {
     let mut tried =
         candidates(&EngineChoice::Address("unix:///nonexistent.sock".to_owned()), &Surroundings::real(None)).unwrap();
     tried.extend(candidates(&choice, &Surroundings::real(None)).unwrap());
-    let (found, failed) = first_answering(tried.clone()).await.unwrap();
+    let (found, failed) = first_answering(tried.clone(), &Store::nowhere()).await.unwrap();
     assert_eq!(found.endpoint().kind, EngineKind::Docker);
     assert!(failed[0].error.to_string().contains("unix:///nonexistent.sock"));
     tried[1].address = "unix:///nonexistent2.sock".to_owned();
-    let error = first_answering(tried).await.err().unwrap().to_string();
+    let error = first_answering(tried, &Store::nowhere()).await.err().unwrap().to_string();
     assert!(
         error.contains("tried unix:///nonexistent.sock (No such file") && error.contains("nonexistent2"),
         "{error}"

@@ -66,6 +66,15 @@ fn bollard_stays_in_the_docker_engine() {
 }
 
 #[test]
+fn registries_are_spoken_to_in_one_module() {
+    for library in ["reqwest", "rustls"] {
+        let strays: Vec<_> =
+            users("src", library).into_iter().filter(|path| !path.starts_with("src/image/registry/")).collect();
+        assert!(strays.is_empty(), "{library} is used in {strays:?}");
+    }
+}
+
+#[test]
 fn the_screen_is_drawn_in_the_terminal_interface_alone() {
     for library in ["ratatui", "crossterm"] {
         let strays: Vec<_> = users("src", library).into_iter().filter(|path| !path.starts_with("src/tui/")).collect();

@@ -6,6 +6,7 @@ use super::CliError;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::engine::discover::{Surroundings, candidates, first_answering};
+use crate::image::store::Store;
 
 /// Connects to the engine that the configuration names, or to the first that answers.
 ///
@@ -13,6 +14,6 @@ use crate::engine::discover::{Surroundings, candidates, first_answering};
 /// When none answers: each address that was tried, with its reason.
 pub(super) async fn connect(config: &Config) -> Result<Arc<dyn Engine>, CliError> {
     let around = Surroundings::real(config.prepare_run_dir().ok());
-    let (engine, _) = first_answering(candidates(&config.engine, &around)?).await?;
+    let (engine, _) = first_answering(candidates(&config.engine, &around)?, &Store::at(config.dirs.images())).await?;
     Ok(engine)
 }

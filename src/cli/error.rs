@@ -7,6 +7,8 @@ use thiserror::Error;
 use crate::config::{ConfigError, RunDirError};
 use crate::engine::EngineError;
 use crate::image::ImageError;
+use crate::image::registry::PullError;
+use crate::image::store::StoreError;
 use crate::policy::{PolicyError, SettingError, UnknownLayer};
 use crate::profile::LoadError;
 use crate::specimen::SpecimenError;
@@ -28,6 +30,12 @@ pub enum CliError {
     /// The image.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// The image store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A registry.
+    #[error(transparent)]
+    Pull(#[from] PullError),
     /// The policy.
     #[error(transparent)]
     Policy(#[from] PolicyError),

@@ -91,7 +91,7 @@ enum Command {
     Run(run::RunArgs),
     /// Tell which engines and layers this host can give, and why not
     Doctor(doctor::DoctorArgs),
-    /// Make or list sandbox images
+    /// Make, take in, list or remove images
     #[command(subcommand)]
     Image(image::ImageCommand),
     /// List or show policies

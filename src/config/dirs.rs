@@ -12,6 +12,8 @@ use super::ConfigError;
 pub struct Dirs {
     /// `$XDG_CONFIG_HOME/hotcell`.
     pub config: PathBuf,
+    /// `$XDG_DATA_HOME/hotcell`.
+    pub data: PathBuf,
     /// `$XDG_STATE_HOME/hotcell`.
     pub state: PathBuf,
     /// `$XDG_RUNTIME_DIR/hotcell`, where there is one.
@@ -29,6 +31,7 @@ impl Dirs {
         let state = xdg.state_dir();
         Ok(Self {
             config: xdg.config_dir().join("hotcell"),
+            data: xdg.data_dir().join("hotcell"),
             state: state.unwrap_or_else(|| xdg.data_dir()).join("hotcell"),
             runtime: xdg.runtime_dir().map(|dir| dir.join("hotcell")),
         })
@@ -42,6 +45,11 @@ impl Dirs {
     /// Where the user's own seccomp profiles are.
     pub fn seccomp(&self) -> PathBuf {
         self.config.join("seccomp")
+    }
+
+    /// Where the images are that need no engine.
+    pub fn images(&self) -> PathBuf {
+        self.data.join("images")
     }
 
     /// Where the user's own themes are.

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use crate::engine::EngineKind;
 use crate::engine::discover::EngineChoice;
 use crate::engine::embedded::HOST_IMAGE;
+use crate::image::reference::is_reference;
 use crate::policy::Bytes;
 use crate::specimen::{DEFAULT_CAP, LanguageTable};
 use crate::text::visible;
@@ -312,12 +313,6 @@ impl Key {
     }
 }
 
-/// Whether this can be an image reference: an engine judges the rest of it.
-fn is_reference(value: &str) -> bool {
-    value.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && value.chars().all(|c| c.is_ascii_alphanumeric() || "._-:/@".contains(c))
-}
-
 /// This process's environment, as far as it can cross the engines' JSON: a variable that is not UTF-8 is left out.
 pub fn host_environment() -> BTreeMap<String, String> {
     std::env::vars_os()
@@ -334,7 +329,12 @@ mod tests {
     use super::*;
 
     pub(super) fn blank(home: &Path) -> Config {
-        Config::new(Dirs { config: home.join("config"), state: home.join("state"), runtime: None })
+        Config::new(Dirs {
+            config: home.join("config"),
+            data: home.join("data"),
+            state: home.join("state"),
+            runtime: None,
+        })
     }
 
     #[test]

@@ -156,7 +156,12 @@ mod tests {
 
     #[test]
     fn root_prefers_memory_and_everybody_ends_at_var_tmp() {
-        let dirs = Dirs { config: "/c".into(), state: "/s/hotcell".into(), runtime: Some("/r/hotcell".into()) };
+        let dirs = Dirs {
+            config: "/c".into(),
+            data: "/d".into(),
+            state: "/s/hotcell".into(),
+            runtime: Some("/r/hotcell".into()),
+        };
         let named = |uid| -> Vec<String> { candidates(&dirs, uid).iter().map(|path| shown(path)).collect() };
         assert_eq!(named(Uid::ROOT), ["/r/hotcell", "/run/hotcell", "/s/hotcell", "/var/tmp/hotcell-0"]);
         assert_eq!(named(Uid::from_raw(7)), ["/r/hotcell", "/s/hotcell", "/var/tmp/hotcell-7"]);

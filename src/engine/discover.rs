@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::Failed;
 use super::{Endpoint, Engine, EngineError, EngineKind, embedded};
+use crate::image::store::Store;
 
 /// The value of `--engine`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,7 +95,7 @@ impl Surroundings<'_> {
     }
 
     /// The Docker client's directory: `$DOCKER_CONFIG`, else `~/.docker`.
-    fn docker_dir(&self) -> Option<PathBuf> {
+    pub(crate) fn docker_dir(&self) -> Option<PathBuf> {
         self.var("DOCKER_CONFIG")
             .map(PathBuf::from)
             .or_else(|| self.var("HOME").map(|home| Path::new(home).join(".docker")))
@@ -161,10 +162,13 @@ pub fn survey(around: &Surroundings<'_>) -> Vec<Result<Endpoint, EngineError>> {
 ///
 /// # Errors
 /// The candidate's own error where there is just one, else [`EngineError::NoEngine`].
-pub async fn first_answering(candidates: Vec<Endpoint>) -> Result<(Arc<dyn Engine>, Vec<Failed>), EngineError> {
+pub async fn first_answering(
+    candidates: Vec<Endpoint>,
+    images: &Store,
+) -> Result<(Arc<dyn Engine>, Vec<Failed>), EngineError> {
     let mut failed = Vec::new();
     for endpoint in candidates {
-        match super::connect(&endpoint).await {
+        match super::connect(&endpoint, images.clone()).await {
             Ok(engine) => return Ok((engine, failed)),
             Err(error) => failed.push(Failed { endpoint, error }),
         }

@@ -139,6 +139,12 @@ pub enum EngineError {
         /// The image asked for.
         image: String,
     },
+    /// hotcell's own store of images.
+    #[error("{0}")]
+    Store(String),
+    /// The embedded engine was asked to run a Dockerfile.
+    #[error("the embedded engine runs no Dockerfile: make the image with `hotcell image build --from packages`")]
+    NoDockerfile,
     /// The embedded engine was asked by another user than root.
     #[error("the embedded engine needs root here; run hotcell as root, or start docker or podman")]
     NeedsRoot,

@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+use crate::image::store::Store;
 use crate::policy::{Bytes, Millicores};
 use crate::run::{Sample, Stream};
 
@@ -332,13 +333,13 @@ pub trait Engine: Send + Sync {
     -> Result<(), EngineError>;
 }
 
-/// The engine at an endpoint.
+/// The engine at an endpoint; `images` are those that the embedded one has beside the machine's own view.
 ///
 /// # Errors
 /// When none answers there.
-pub async fn connect(endpoint: &Endpoint) -> Result<Arc<dyn Engine>, EngineError> {
+pub async fn connect(endpoint: &Endpoint, images: Store) -> Result<Arc<dyn Engine>, EngineError> {
     Ok(match endpoint.kind {
-        EngineKind::Embedded => Arc::new(embedded::EmbeddedEngine::connect(endpoint)?),
+        EngineKind::Embedded => Arc::new(embedded::EmbeddedEngine::connect(endpoint, images)?),
         EngineKind::Docker | EngineKind::Podman => Arc::new(docker::DockerEngine::connect(endpoint).await?),
     })
 }

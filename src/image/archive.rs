@@ -3,13 +3,13 @@
 //! image/spec/spec.md (version 1.2) describes them.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use super::{ImageError, TAG, io_error};
+use super::store::Digest;
+use super::{ImageError, TAG, go_architecture, io_error};
 
 /// When the image and its files were made: the earliest time a zip file can hold,
 /// so that the same packages make the same image, byte for byte. In seconds.
@@ -21,8 +21,8 @@ const CONFIG: &str = "config.json";
 
 /// Writes the archive of a layer to `archive`.
 pub(super) fn write(layer: &Path, archive: &Path) -> Result<(), ImageError> {
-    let digest = digest(layer).map_err(io_error("read", layer))?;
-    let config = config(&digest, std::env::consts::ARCH).to_string();
+    let digest = File::open(layer).and_then(Digest::of_all).map_err(io_error("read", layer))?;
+    let config = config(&digest.to_string(), std::env::consts::ARCH).to_string();
     let manifest = json!([{ "Config": CONFIG, "RepoTags": [TAG], "Layers": [LAYER] }]).to_string();
 
     let file = File::create(archive).map_err(io_error("create", archive))?;
@@ -37,14 +37,8 @@ pub(super) fn write(layer: &Path, archive: &Path) -> Result<(), ImageError> {
 
 /// The image configuration: who runs, where, and with which environment.
 pub(super) fn config(layer_digest: &str, architecture: &str) -> Value {
-    // The registry's names for architectures are Go's.
-    let architecture = match architecture {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
     json!({
-        "architecture": architecture,
+        "architecture": go_architecture(architecture),
         "os": "linux",
         "created": CREATED,
         "config": {
@@ -69,21 +63,6 @@ fn append(tar: &mut tar::Builder<impl Write>, name: &str, size: u64, data: impl 
     header.set_mode(0o644);
     header.set_mtime(EPOCH);
     tar.append_data(&mut header, name, data)
-}
-
-/// `sha256:` and the digest of a file, in one pass of bounded memory.
-fn digest(file: &Path) -> io::Result<String> {
-    let mut reader = BufReader::with_capacity(1 << 20, File::open(file)?);
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match reader.read(&mut buffer)? {
-            0 => break,
-            read => hash.update(&buffer[..read]),
-        }
-    }
-    let start = String::from("sha256:");
-    Ok(hash.finalize().iter().fold(start, |hex, byte| hex + &format!("{byte:02x}")))
 }
 
 #[cfg(test)]

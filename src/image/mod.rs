@@ -1,9 +1,13 @@
-//! The sandbox image: Python with requests, numpy and pandas, and nothing else to
-//! execute. Made from Debian packages where no registry answers ([`debian_archive`]), or from
+//! Images: the sandbox image, the store of images that need no engine ([`store`]), and registries ([`registry`]).
+//!
+//! The sandbox image has Python with requests, numpy and pandas, and nothing else to execute. Made from Debian packages where no registry answers ([`debian_archive`]), or from
 //! a Dockerfile through an engine's build API; `images/trim.sh` trims both alike.
 
 mod archive;
 mod debian;
+pub mod reference;
+pub mod registry;
+pub mod store;
 
 use std::env;
 use std::fmt;
@@ -98,6 +102,15 @@ pub fn dockerfile_context() -> Result<Vec<u8>, ImageError> {
         archive::append_bytes(&mut context, name, text.as_bytes()).map_err(io_error("write", Path::new(name)))?;
     }
     context.into_inner().map_err(io_error("write", Path::new("build context")))
+}
+
+/// The name that images have for an architecture, which is Go's.
+fn go_architecture(architecture: &str) -> &str {
+    match architecture {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
 }
 
 fn on_path(program: &str) -> bool {

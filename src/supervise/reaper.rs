@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::celldir;
 use super::owner::{Life, Owner};
 use crate::engine::{self, CellName, Endpoint, Engine, EngineError, EngineKind};
+use crate::image::store::Store;
 
 /// The subcommand under which hotcell runs itself as a reaper.
 pub const SUBCOMMAND: &str = "__reap";
@@ -98,7 +99,7 @@ pub fn reap(remains: &Remains) -> Result<(), ReapError> {
 }
 
 async fn remove_cell(remains: &Remains, was_made: bool) -> Result<(), EngineError> {
-    let engine = engine::connect(&remains.endpoint).await?;
+    let engine = engine::connect(&remains.endpoint, Store::nowhere()).await?;
     remove_settled(&*engine, &remains.cell).await?;
     if !was_made {
         for pause in LATE_CREATE {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use hotcell::engine::docker::DockerEngine;
 use hotcell::engine::embedded::{self, EmbeddedEngine};
 use hotcell::engine::{Capabilities, Endpoint, Engine as AnyEngine, EngineKind};
+use hotcell::image::store::Store;
 use hotcell::plan::{CellPlan, Filter, Request};
 use hotcell::policy::{Layer, Policy};
 use hotcell::run::{CellFacts, EventKind, HeldCall, Outcome, RunEvent, Stream, Summary};
@@ -137,7 +138,9 @@ async fn connect(engine: Engine, run_dir: &Path) -> Arc<dyn AnyEngine> {
         Engine::Podman => EngineKind::Podman,
         Engine::Embedded | Engine::EmbeddedRunc => {
             let program = Path::new(env!("CARGO_BIN_EXE_hotcell"));
-            return Arc::new(EmbeddedEngine::with_program(&embedded::endpoint(run_dir, "test"), program).unwrap());
+            return Arc::new(
+                EmbeddedEngine::with_program(&embedded::endpoint(run_dir, "test"), Store::nowhere(), program).unwrap(),
+            );
         }
     };
     let endpoint = Endpoint { kind, address: engine.address(), origin: "test".to_owned() };

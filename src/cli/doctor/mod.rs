@@ -15,6 +15,7 @@ use super::{CliError, Common, Format, image, layout, runtime};
 use crate::config::{Config, RunDirError};
 use crate::engine::discover::{EngineChoice, Surroundings, candidates, survey};
 use crate::engine::{self, ANSWER_TIMEOUT, Capabilities, Endpoint, EngineError, ImageSummary};
+use crate::image::store::Store;
 use crate::plan::Filter;
 use crate::policy::Policy;
 use crate::profile::{self, Text};
@@ -118,7 +119,7 @@ fn endpoints(config: &Config) -> Vec<Result<Endpoint, EngineError>> {
 }
 
 async fn ask(endpoint: &Endpoint, config: &Config, judge: &Judge<'_>) -> Result<EngineReport, EngineError> {
-    let engine = engine::connect(endpoint).await?;
+    let engine = engine::connect(endpoint, Store::at(config.dirs.images())).await?;
     let questions = async { tokio::try_join!(engine.capabilities(), engine.images()) };
     let late = |_| EngineError::Timeout {
         operation: "ask the capabilities of",

@@ -43,6 +43,7 @@ use super::{
     Attached, Capabilities, CellName, CellNetwork, CellSpec, Created, Endpoint, Engine, EngineError, EngineKind,
     ImageSummary, Inspected, OwnedCell,
 };
+use crate::image::store::Store;
 use crate::policy::Bytes;
 use crate::run::Sample;
 
@@ -62,6 +63,8 @@ pub struct EmbeddedEngine {
     state: PathBuf,
     /// The hotcell that becomes each cell's monitor.
     program: Program,
+    /// The images beside the machine's own view.
+    images: Store,
     /// The far ends of what is attached to cells that are not started yet.
     attached: Mutex<HashMap<CellName, Streams>>,
 }
@@ -94,15 +97,15 @@ impl EmbeddedEngine {
     ///
     /// # Errors
     /// When this user or this kernel cannot make cells.
-    pub fn connect(endpoint: &Endpoint) -> Result<Self, EngineError> {
-        Self::with_program(endpoint, Path::new(OWN_PROGRAM))
+    pub fn connect(endpoint: &Endpoint, images: Store) -> Result<Self, EngineError> {
+        Self::with_program(endpoint, images, Path::new(OWN_PROGRAM))
     }
 
     /// The same with another hotcell for its monitors.
     ///
     /// # Errors
     /// When this user or this kernel cannot make cells.
-    pub fn with_program(endpoint: &Endpoint, program: &Path) -> Result<Self, EngineError> {
+    pub fn with_program(endpoint: &Endpoint, images: Store, program: &Path) -> Result<Self, EngineError> {
         if !rustix::process::geteuid().is_root() {
             return Err(EngineError::NeedsRoot);
         }
@@ -111,6 +114,7 @@ impl EmbeddedEngine {
             endpoint: endpoint.clone(),
             state: PathBuf::from(&endpoint.address),
             program: Program::hold(program).map_err(file)?,
+            images,
             attached: Mutex::default(),
         })
     }
@@ -123,6 +127,15 @@ impl EmbeddedEngine {
     fn found(&self, operation: &'static str, cell: &CellName) -> Result<Place, EngineError> {
         let place = self.place(cell);
         if place.exists() { Ok(place) } else { Err(EngineError::CellGone { operation, cell: cell.clone() }) }
+    }
+
+    /// What an image's name stands for.
+    fn root_of(&self, spec: &CellSpec) -> Result<Root, EngineError> {
+        if spec.image == HOST_IMAGE {
+            return Ok(Root::Host(View::of_host(spec)));
+        }
+        let found = self.images.find(&spec.image).map_err(fault("look for an image for cell", &spec.name))?;
+        found.map(|stored| Root::Dir(stored.rootfs)).ok_or_else(|| EngineError::NoRoot { image: spec.image.clone() })
     }
 
     fn runtime(&self, asked: Option<&str>) -> Result<Runtime, EngineError> {
@@ -159,24 +172,16 @@ impl EmbeddedEngine {
 }
 
 /// What the cell is to be made of.
-fn order(spec: &CellSpec, runtime: Runtime, ids: IdRange) -> Result<Order, EngineError> {
+fn order(spec: &CellSpec, root: Root, runtime: Runtime, ids: IdRange) -> Order {
     let stage = Stage {
-        root: root_of(spec)?,
+        root,
         writable: !spec.read_only,
         binds: spec.binds.iter().map(|bind| (bind.host.clone(), bind.cell.clone())).collect(),
         workdir: spec.workdir.clone(),
         root_id: if spec.userns { ids.root() } else { 0 },
     };
     let host_network = spec.network == CellNetwork::Host;
-    Ok(Order { name: spec.name.0.clone(), runtime, stage, host_network })
-}
-
-/// The seam to the store of images: what an image's name stands for.
-fn root_of(spec: &CellSpec) -> Result<Root, EngineError> {
-    if spec.image == HOST_IMAGE {
-        return Ok(Root::Host(View::of_host(spec)));
-    }
-    Err(EngineError::NoRoot { image: spec.image.clone() })
+    Order { name: spec.name.0.clone(), runtime, stage, host_network }
 }
 
 /// Says what was being done to which cell.
@@ -198,7 +203,7 @@ impl Engine for EmbeddedEngine {
         const OPERATION: &str = "create cell";
         let runtime = self.runtime(spec.runtime.as_deref())?;
         let ground = capabilities::ground(spec, &runtime);
-        let order = order(spec, runtime, ground.ids)?;
+        let order = order(spec, self.root_of(spec)?, runtime, ground.ids);
         let (apparmor, unloaded) = capabilities::apparmor(spec.apparmor.as_deref());
         let config =
             bundle::config(&CellSpec { apparmor, ..spec.clone() }, &ground).map_err(fault(OPERATION, &spec.name))?;
@@ -288,25 +293,29 @@ impl Engine for EmbeddedEngine {
 
     async fn images(&self) -> Result<Vec<ImageSummary>, EngineError> {
         // This machine itself: it takes no room of its own.
-        Ok(vec![ImageSummary {
-            reference: HOST_IMAGE.to_owned(),
-            id: HOST_IMAGE.to_owned(),
-            size: Bytes(0),
-            created: 0,
-        }])
+        let host =
+            ImageSummary { reference: HOST_IMAGE.to_owned(), id: HOST_IMAGE.to_owned(), size: Bytes(0), created: 0 };
+        let mut images = self.images.images().map_err(|error| EngineError::Store(error.to_string()))?;
+        images.insert(0, host);
+        Ok(images)
     }
 
     async fn load_image(&self, archive: &Path) -> Result<(), EngineError> {
-        Err(EngineError::NoRoot { image: archive.display().to_string() })
+        let (images, archive) = (self.images.clone(), archive.to_owned());
+        let unpacked = tokio::task::spawn_blocking(move || images.import(&archive, None)).await;
+        match unpacked {
+            Ok(imported) => imported.map(drop).map_err(|error| EngineError::Store(error.to_string())),
+            Err(lost) => Err(EngineError::Store(lost.to_string())),
+        }
     }
 
     async fn build_image(
         &self,
         _context: Vec<u8>,
-        tag: &str,
+        _tag: &str,
         _progress: mpsc::Sender<String>,
     ) -> Result<(), EngineError> {
-        Err(EngineError::NoRoot { image: tag.to_owned() })
+        Err(EngineError::NoDockerfile)
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown, symlink};
 use std::path::{Component, Path, PathBuf};
 
@@ -85,14 +85,29 @@ pub fn assemble(stage: &Stage, place: &Place) -> Result<(), RootError> {
     private_namespace().map_err(fault("entering a mount namespace at", top))?;
     let binds: Vec<Tree> =
         stage.binds.iter().map(|(host, cell)| Tree::read_only(host, cell)).collect::<Result<_, _>>()?;
+    // An image's files may lie below what is covered.
+    let image = match &stage.root {
+        Root::Host(_) => None,
+        Root::Dir(directory) => Some(hold(directory).map_err(fault("opening", directory))?),
+    };
     cover(place)?;
-    match &stage.root {
-        Root::Host(view) => host(view, stage, place)?,
-        Root::Dir(directory) => overlay(directory, &place.root(), &scratch(place)?, MountAttrFlags::empty())?,
+    if let Some(image) = image {
+        overlay(&by_number(&image), &place.root(), &scratch(place)?, MountAttrFlags::empty())?;
+    } else if let Root::Host(view) = &stage.root {
+        host(view, stage, place)?;
     }
     let root = place.root();
     binds.iter().try_for_each(|bind| bind.attach(&root))?;
     stand(&root, &stage.workdir, false).map(|_| ()).map_err(fault("making a place for", &stage.workdir))
+}
+
+fn hold(directory: &Path) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::open(directory, OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY, Mode::empty())
+}
+
+/// A path to what is held, whatever its own leads to by now.
+fn by_number(held: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()))
 }
 
 fn private_namespace() -> io::Result<()> {

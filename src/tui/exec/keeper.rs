@@ -15,6 +15,7 @@ use crate::config::{Config, host_environment};
 use crate::engine::Capabilities;
 use crate::engine::discover::EngineChoice;
 use crate::engine::discover::{Surroundings, candidates, first_answering};
+use crate::image::store::Store;
 use crate::plan::{CellPlan, Request};
 use crate::profile;
 use crate::run::{EventKind, Outcome, RunEvent};
@@ -305,7 +306,8 @@ async fn found(connecting: &mut Option<JoinHandle<Result<Place, String>>>) -> Re
 async fn find(config: Arc<Config>, choice: EngineChoice) -> Result<Place, String> {
     let around = Surroundings::real(config.prepare_run_dir().ok());
     let endpoints = candidates(&choice, &around).map_err(|error| error.to_string())?;
-    let (engine, _) = first_answering(endpoints).await.map_err(|error| error.to_string())?;
+    let (engine, _) =
+        first_answering(endpoints, &Store::at(config.dirs.images())).await.map_err(|error| error.to_string())?;
     let capabilities = engine.capabilities().await.map_err(|error| error.to_string())?;
     let site = Site {
         engine,
