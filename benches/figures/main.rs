@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! cargo bench                  all of it, under five minutes
-//! cargo bench -- denied        one part: denied, output, start or workbench
+//! cargo bench -- denied        one part: denied, embedded, output, start or workbench
 //! ```
 //!
 //! Rivals take turns within each round, so that a busy machine slows both; read the ratios. Nothing is asserted of
 //! a figure: it fails only where it could not measure, or where hotcell lost count.
 
 mod denied;
+mod embedded;
 mod measure;
 mod output;
 #[allow(dead_code, reason = "the tests use all of it")]
@@ -25,8 +26,9 @@ use measure::{Bench, Failure};
 /// A part's name and what it does.
 type Part = (&'static str, fn(&Bench) -> Result<(), Failure>);
 
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 5] = [
     ("denied", denied::measure),
+    ("embedded", embedded::measure),
     ("output", output::measure),
     ("start", start::measure),
     ("workbench", workbench::measure),

@@ -222,6 +222,18 @@ pub fn directories(path: &str) -> io::Result<Vec<PathBuf>> {
     Ok(hierarchies.map(|mount| Place::new(mount, path).directory).collect())
 }
 
+/// Has the kernel get ready, in the background, to move processes between groups. The first move waits until every CPU
+/// has passed through the scheduler, some 10 ms, and those that follow at once do not (`cgroup_threadgroup_rwsem`,
+/// kernel/cgroup/cgroup.c): so a move of this process to where it is goes ahead.
+pub fn expect_moves() {
+    std::thread::spawn(|| {
+        let own = Cgroup::of(std::process::id()).ok();
+        let file = own.and_then(|own| own.file("pids", "cgroup.procs"));
+        // Where it may not be written, nothing is lost but time.
+        let _ = file.and_then(|file| OpenOptions::new().write(true).open(file).ok()?.write_at(b"0", 0).ok());
+    });
+}
+
 /// The version in use here, and which limits there are; `None` where no control group file system is mounted.
 pub fn limits() -> Option<(CgroupVersion, Limits)> {
     let root = Cgroup::at("/").ok()?;

@@ -109,6 +109,7 @@ impl EmbeddedEngine {
         if !rustix::process::geteuid().is_root() {
             return Err(EngineError::NeedsRoot);
         }
+        crate::kernel::cgroup::expect_moves();
         let file = |source| EngineError::File { operation: "hold the monitor's program", path: program.into(), source };
         Ok(Self {
             endpoint: endpoint.clone(),
