@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # setup.sh demo|test: installs, by Debian's apt, what is missing.
 #
-#   demo   to build hotcell and run a specimen: a compiler, libseccomp, one engine
+#   demo   to build hotcell and run a specimen: a compiler, libseccomp, Python
 #   test   demo, and every engine and tool that the tests use
 #
 # Says loudly what cannot be had and why; does nothing, quickly, where all is there.
@@ -17,11 +17,12 @@ loud() { printf 'setup: ==> %s\n' "$*" >&2; }
 demo_packages=(
   'gcc gcc' 'libc6-dev /usr/lib/*/libc.a' 'make make' 'pkg-config pkg-config'
   'libseccomp-dev /usr/include/seccomp.h' 'mmdebstrap mmdebstrap' 'ca-certificates /etc/ssl/certs/ca-certificates.crt'
+  'python3 /usr/bin/python3'
 )
 test_packages=(
   'docker.io dockerd' 'docker-cli docker' 'podman podman' 'runc runc' 'crun crun' 'uidmap newuidmap'
   'busybox-static busybox' 'strace strace' 'tmux tmux' 'bubblewrap bwrap' 'hyperfine hyperfine'
-  'shellcheck shellcheck' 'iproute2 ip' 'util-linux setsid' 'procps ps' 'python3 python3' 'e2fsprogs mke2fs'
+  'shellcheck shellcheck' 'iproute2 ip' 'util-linux setsid' 'procps ps' 'e2fsprogs mke2fs'
 )
 # gVisor is not packaged for every architecture; its tests say so when they cannot run.
 # crun is a runtime of the embedded engine too, but refuses hosts with hybrid control groups.
@@ -90,9 +91,6 @@ mode=${1:-}
 case $mode in
   demo)
     needed=("${demo_packages[@]}") optional=()
-    # One engine is enough: Docker where there is none.
-    command -v dockerd >/dev/null || command -v podman >/dev/null ||
-      needed+=('docker.io dockerd' 'docker-cli docker')
     ;;
   test) needed=("${demo_packages[@]}" "${test_packages[@]}") optional=("${optional_packages[@]}") ;;
   *)
