@@ -126,6 +126,27 @@ fn a_hostile_specimen_is_opened_run_seen_denied_rerun_and_left_without_a_trace(e
     assert_eq!(cells(&user, engine, pid), "", "nothing is left running");
 }
 
+fn a_refused_call_is_held_shown_and_answered_by_keys(engine: Engine) {
+    let user = User::new();
+    let code = "import ctypes\nlibc = ctypes.CDLL(None)\nprint('first', libc.personality(0xffffffff) >= 0, flush=True)\n\
+                print('second', libc.acct(None), flush=True)\nprint('third', libc.acct(None), flush=True)\n";
+    let specimen = Specimen::python(code);
+    let mut screen = user.open(engine, &specimen.path, 120, 36);
+    screen.send("b");
+    screen.wait_for("held until you decide");
+    screen.send("r");
+    let text = screen.until("a held call", |text| text.contains("BREAK") && text.contains("HELD 1 of 1"));
+    assert!(text.contains("personality(") && text.contains("line 3 in <module>"), "{text}");
+    assert!(!text.contains("first True"), "it stands: {text}");
+    screen.send("a");
+    let text = screen.until("the next call", |text| text.contains("acct(") && text.contains("line 4"));
+    assert!(text.contains("first True"), "what was allowed went on: {text}");
+    screen.send("D");
+    let text = screen.until("the end", |text| text.contains("ENDED"));
+    assert!(text.contains("second -1") && text.contains("third -1"), "{text}");
+    leave(&mut screen);
+}
+
 fn a_specimen_that_does_not_end_is_held_goes_on_and_is_stopped(engine: Engine) {
     let user = User::new();
     let specimen = Specimen::python(
@@ -358,5 +379,6 @@ fn number(text: &str) -> Option<u64> {
 
 on_every_engine!(
     a_hostile_specimen_is_opened_run_seen_denied_rerun_and_left_without_a_trace,
+    a_refused_call_is_held_shown_and_answered_by_keys,
     a_specimen_that_does_not_end_is_held_goes_on_and_is_stopped,
 );

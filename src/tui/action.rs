@@ -12,7 +12,7 @@ use super::session::Session;
 use super::state::{EngineFacts, Planned, RunId, Ticket};
 use super::theme::Theme;
 use crate::policy::Policy;
-use crate::run::RunEvent;
+use crate::run::{Breakpoints, HeldId, RunEvent, Verdict};
 use crate::specimen::Specimen;
 
 /// Something that happened.
@@ -116,6 +116,10 @@ pub enum Effect {
     Settle(Ticket),
     /// Make a cell that waits; the one that waits now is used, or discarded.
     Warm(Ticket, Box<CellRequest>),
+    /// Hold these calls of a run.
+    Break(RunId, Breakpoints),
+    /// Answer a call that is held.
+    Answer(RunId, HeldId, Verdict),
     /// Run the specimen in the cell that waits, if it is the one that is wanted, else in a new one.
     Run(RunId, Box<CellRequest>, Box<Specimen>),
     /// Kill what runs.

@@ -18,6 +18,8 @@ pub enum Scope {
     Layers,
     /// The denials.
     Denials,
+    /// The denials, while a call is held.
+    Held,
     /// The output.
     Output,
     /// A line of text being typed.
@@ -26,8 +28,17 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, in the order in which the help lists them.
-    pub const ALL: [Self; 8] =
-        [Self::Global, Self::Move, Self::Specimen, Self::Edit, Self::Layers, Self::Denials, Self::Output, Self::Field];
+    pub const ALL: [Self; 9] = [
+        Self::Global,
+        Self::Move,
+        Self::Specimen,
+        Self::Edit,
+        Self::Layers,
+        Self::Denials,
+        Self::Held,
+        Self::Output,
+        Self::Field,
+    ];
 
     /// Its heading in the help.
     pub const fn title(self) -> &'static str {
@@ -38,6 +49,7 @@ impl Scope {
             Self::Edit => "Specimen, while editing",
             Self::Layers => "Layers",
             Self::Denials => "Denials",
+            Self::Held => "Denials, while a call is held",
             Self::Output => "Output",
             Self::Field => "Typing a line",
         }
@@ -86,6 +98,7 @@ commands! {
     Run, "run", [Global], ["r", "f5"], "Run the specimen in the cell that waits; while one runs, stop it and run anew";
     Stop, "stop", [Global], ["x", "f6"], "Kill the specimen that runs";
     Hold, "hold", [Global], ["z", "f7"], "Hold every process of the specimen, its deadline too; again: let them go on";
+    Break, "break", [Global], ["b"], "Hold each refused call until you decide, or answer as the profile says";
     Palette, "palette", [Global], [":", "ctrl-p"], "Find any action by name";
     Help, "help", [Global], ["?", "f1"], "Show every key";
     Open, "open", [Global], ["o", "ctrl-o"], "Open a specimen by its path, or a recent one";
@@ -155,6 +168,12 @@ commands! {
     Filter, "filter", [Denials], ["/"], "Show only the denials whose call, arguments or process match";
     Sort, "sort", [Denials], ["s"], "Sort by time, by count or by call";
     GotoLine, "goto-line", [Denials], ["L"], "Go to the specimen's line that made the call, where it is known";
+
+    Deny, "deny-call", [Held], ["d"], "Answer the held call as the profile says";
+    Allow, "allow-call", [Held], ["a"], "Let the held call through, once: what its pointers lead to can still change";
+    DenyAlways, "deny-always", [Held], ["D"], "Answer this call as the profile says from now on, and hold it no more";
+    KillCaller, "kill-caller", [Held], ["K"], "Kill the process whose call is held";
+    NextHeld, "next-held", [Held], ["n"], "Go to the next of the calls that are held";
 
     Wrap, "wrap", [Output], ["w"], "Wrap long lines, or cut them";
     Split, "split", [Output], ["v"], "Show stdout and stderr side by side, or as they came";

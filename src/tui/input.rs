@@ -32,7 +32,7 @@ fn of_key(state: &State, key: KeyEvent) -> Option<Action> {
 
 /// The scopes of what has the focus, innermost first, and whether characters are typed there.
 fn scopes(state: &State) -> (&'static [Scope], bool) {
-    use Scope::{Denials, Edit, Field, Global, Layers, Move, Output, Specimen};
+    use Scope::{Denials, Edit, Field, Global, Held, Layers, Move, Output, Specimen};
     match &state.overlay {
         Some(Overlay::Picker(_) | Overlay::Prompt(_) | Overlay::Confirm(_)) => return (&[Field, Global], true),
         Some(Overlay::Share { .. }) => return (&[Move, Output, Global], false),
@@ -48,6 +48,7 @@ fn scopes(state: &State) -> (&'static [Scope], bool) {
         Pane::Specimen if state.editing => (&[Edit, Global], true),
         Pane::Specimen => (&[Specimen, Move, Global], false),
         Pane::Layers => (&[Layers, Move, Global], false),
+        Pane::Denials if state.asked().is_some() => (&[Held, Denials, Move, Global], false),
         Pane::Denials => (&[Denials, Move, Global], false),
         Pane::Output => (&[Output, Move, Global], false),
         Pane::Resources => (&[Move, Global], false),

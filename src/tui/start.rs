@@ -20,6 +20,7 @@ use super::update::update;
 use crate::config::Config;
 use crate::policy::Policy;
 use crate::profile;
+use crate::run::Breakpoints;
 
 /// The state, and what is to be done first.
 ///
@@ -62,6 +63,8 @@ pub fn state(
         directory: std::env::current_dir().unwrap_or_default(),
         home: std::env::home_dir(),
         policies: config.dirs.policies(),
+        breaks: Breakpoints::default(),
+        held_place: 0,
         accepted: BTreeSet::new(),
         layers: LayersPane::default(),
         denials: DenialsPane::default(),

@@ -15,7 +15,7 @@ use super::panes::{denials::DenialsPane, layers::LayersPane, output::OutputPane}
 use super::theme::Theme;
 use crate::engine::{Capabilities, Endpoint};
 use crate::policy::{Bytes, Layer, Policy};
-use crate::run::{Enforcement, Observation, RunLog};
+use crate::run::{Breakpoints, Enforcement, HeldCall, Observation, RunLog};
 use crate::specimen::{LanguageTable, Specimen, SpecimenError};
 
 /// Everything.
@@ -75,6 +75,10 @@ pub struct State {
     pub home: Option<PathBuf>,
     /// Where the user's own policies are.
     pub policies: PathBuf,
+    /// Which refused calls are held.
+    pub breaks: Breakpoints,
+    /// Which of the held calls is asked about, counted around.
+    pub held_place: usize,
     /// Exposures that the reviewer has been asked about: what each opens.
     pub accepted: BTreeSet<&'static str>,
     /// The layers pane.
@@ -223,7 +227,7 @@ pub struct RunRecord {
     pub phase: Phase,
     /// When the specimen began to execute.
     pub started: Option<Duration>,
-    /// When it was held.
+    /// Since when its deadline's clock stands: it is held, or a call of its is.
     pub held_since: Option<Duration>,
     /// How long it was held before.
     pub held_for: Duration,
@@ -259,6 +263,15 @@ impl RunRecord {
     pub fn is_like(&self, bench: &Bench, engine: &EngineState) -> bool {
         let same_engine = matches!(engine, EngineState::Up(facts) if facts.endpoint == self.engine);
         same_engine && self.native == bench.native && self.image == bench.image
+    }
+
+    /// The deadline's clock stands while the run or a call of its is held.
+    pub fn set_clock(&mut self, now: Duration) {
+        if self.phase == Phase::Held || !self.log.summary.waiting.is_empty() {
+            self.held_since.get_or_insert(now);
+        } else if let Some(since) = self.held_since.take() {
+            self.held_for += now.saturating_sub(since);
+        }
     }
 
     /// How long the specimen has run, as its deadline counts: time held is left out.
@@ -324,6 +337,14 @@ impl State {
         // What was pasted need not say what it is: most of it is Python.
         let pasted = self.editor.path().is_none().then_some(PASTED_LANGUAGE);
         told.map(|language| language.name.as_str()).or(pasted).map(str::to_owned)
+    }
+
+    /// The held call that the reviewer is asked about, and its run: that on the screen.
+    pub fn asked(&self) -> Option<(&RunRecord, &HeldCall)> {
+        let run = self.runs.shown().filter(|run| run.phase != Phase::Ended)?;
+        let waiting = &run.log.summary.waiting;
+        let place = self.held_place.checked_rem(waiting.len())?;
+        Some((run, &waiting[place]))
     }
 
     /// The moment that is selected: output and resources mark it.

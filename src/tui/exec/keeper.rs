@@ -20,7 +20,7 @@ use crate::plan::{CellPlan, Request};
 use crate::profile;
 use crate::run::{EventKind, Outcome, RunEvent};
 use crate::specimen::Specimen;
-use crate::supervise::{self, Cell, Control, Owner, Site, Stdin};
+use crate::supervise::{self, Cell, Control, Orders, Owner, Site, Stdin, Steering};
 use crate::tui::action::{Action, CellRequest};
 use crate::tui::state::{EngineFacts, Planned, RunId, Ticket};
 
@@ -42,6 +42,8 @@ pub(super) enum Order {
     Stop(RunId),
     /// Hold what runs, or let it go on.
     Hold(RunId, bool),
+    /// What becomes of calls of a run.
+    Decide(RunId, supervise::Order),
     /// Remove everything, and say so.
     Close(oneshot::Sender<()>),
 }
@@ -50,6 +52,7 @@ pub(super) enum Order {
 struct Live {
     id: RunId,
     control: watch::Sender<Control>,
+    orders: Orders,
     task: JoinHandle<()>,
 }
 
@@ -96,6 +99,7 @@ impl Keeper {
                     Some(Order::Run(id, request, specimen)) => self.run(id, &request, *specimen).await,
                     Some(Order::Stop(id)) => self.control(id, Control::Stop),
                     Some(Order::Hold(id, held)) => self.control(id, if held { Control::Hold } else { Control::Go }),
+                    Some(Order::Decide(id, order)) => self.decide(id, order),
                     Some(Order::Close(closed)) => {
                         self.close().await;
                         // Nobody may be waiting any more.
@@ -232,8 +236,23 @@ impl Keeper {
         };
         let cell = self.cell_for(site, plan, &specimen);
         let (control, controlled) = watch::channel(Control::Go);
-        let task = tokio::spawn(run_in(cell, specimen, id, self.inbox.clone(), controlled));
-        self.live = Some(Live { id, control, task });
+        let (orders, obeyed) = match Orders::new() {
+            Ok(orders) => orders,
+            Err(error) => {
+                tell_end(&self.inbox, id, Outcome::NotStarted(format!("making an eventfd: {error}"))).await;
+                return;
+            }
+        };
+        let steering = Steering { control: controlled, orders: obeyed };
+        let task = tokio::spawn(run_in(cell, specimen, id, self.inbox.clone(), steering));
+        self.live = Some(Live { id, control, orders, task });
+    }
+
+    /// Where the run is over, so are its calls.
+    fn decide(&self, id: RunId, order: supervise::Order) {
+        if let Some(live) = self.live.as_ref().filter(|live| live.id == id) {
+            live.orders.give(order);
+        }
     }
 
     fn control(&self, id: RunId, control: Control) {
@@ -330,14 +349,8 @@ fn planned(plan: &CellPlan) -> Planned {
 }
 
 /// Runs the specimen to its end. Where it is stopped before it has a cell, the making goes on without it.
-async fn run_in(
-    cell: Coming,
-    specimen: Specimen,
-    id: RunId,
-    inbox: mpsc::Sender<Action>,
-    control: watch::Receiver<Control>,
-) {
-    let mut stopping = control.clone();
+async fn run_in(cell: Coming, specimen: Specimen, id: RunId, inbox: mpsc::Sender<Action>, steering: Steering) {
+    let mut stopping = steering.control.clone();
     let made = tokio::select! {
         biased;
         // Where nobody is left who could stop it, nobody waits for it either.
@@ -360,7 +373,7 @@ async fn run_in(
             }
         }
     };
-    tokio::join!(cell.run(&specimen, Stdin::Empty, events, control), telling);
+    tokio::join!(cell.run(&specimen, Stdin::Empty, events, steering), telling);
 }
 
 /// Tells the end of a run that had no cell.

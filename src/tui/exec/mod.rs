@@ -18,6 +18,7 @@ use super::highlight::Analyser;
 use super::theme::Depth;
 use crate::config::Config;
 use crate::engine::discover::EngineChoice;
+use crate::supervise;
 
 /// Actions that may wait for a frame before their senders do.
 const INBOX_ROOM: usize = 1024;
@@ -72,6 +73,10 @@ impl Exec {
             Effect::Warm(ticket, request) => self.order(Order::Warm(ticket, request)),
             Effect::Run(id, request, specimen) => self.order(Order::Run(id, request, specimen)),
             Effect::Stop(id) => self.order(Order::Stop(id)),
+            Effect::Break(id, points) => self.order(Order::Decide(id, supervise::Order::Break(points))),
+            Effect::Answer(id, call, verdict) => {
+                self.order(Order::Decide(id, supervise::Order::Answer(call, verdict)));
+            }
             Effect::Hold(id, held) => self.order(Order::Hold(id, held)),
             Effect::Analyse { revision, lines, language } => self.texts.put(Text { revision, lines, language }),
             Effect::Open(path) => {

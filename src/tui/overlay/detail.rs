@@ -12,7 +12,7 @@ use crate::policy::{Bytes, Layer};
 use crate::run;
 use crate::run::compare::is_the_rest;
 use crate::run::words::{grouped, moment, one_line, time};
-use crate::run::{Denial, LimitKind, LimitTotal, Refusal, Stream, Summary};
+use crate::run::{Denial, HeldCall, LimitKind, LimitTotal, Refusal, Source, Stream, Summary};
 use crate::tui::cells::{fit, wrap};
 use crate::tui::command::Command;
 use crate::tui::keymap::Keymap;
@@ -22,6 +22,10 @@ use crate::tui::theme::{Role, Theme};
 
 /// Cells of the names at the left.
 const NAMES: usize = 12;
+
+/// What letting a call through does and does not mean.
+const ALLOWING: &str = "the kernel runs the call as if there were no filter. It reads what pointers lead to again, and \
+                        another thread can change that meanwhile: only the registers are certain. Other layers hold on.";
 
 /// The widest box.
 const WIDEST: u16 = 92;
@@ -55,6 +59,9 @@ enum Look {
 
 /// Makes the view of what is selected, scrolled by so many lines; `None` where nothing is.
 pub fn view(state: &State, scroll: u16) -> Option<View> {
+    if let Some((_, call)) = state.asked() {
+        return Some(View::of_held(call, scroll));
+    }
     let run = state.runs.shown()?;
     Some(View::new(run, state.denials.selected_row(run)?, &state.keymap, scroll))
 }
@@ -91,6 +98,23 @@ impl View {
             Row::Limit(total) => limit_facts(&mut facts, run, total, keymap),
         }
         Self { title: format!("{}: {}", row.layer(), row.name()), facts, scroll }
+    }
+
+    /// Of a call that is held.
+    fn of_held(call: &HeldCall, scroll: u16) -> Self {
+        let mut facts = vec![Fact { look: Look::Words(Role::Accent), ..Fact::words("call", call.syscall.as_str()) }];
+        for (at, (arg, register)) in call.args.iter().zip(call.registers).enumerate() {
+            let text = format!("{arg}  ({register:#x})");
+            facts.push(Fact { name: format!("argument {}", at + 1), text, look: Look::Exact });
+        }
+        facts.push(Fact { look: Look::Words(Role::Bad), ..Fact::words("refused with", answer(call.refusal)) });
+        for (at, process) in call.processes.iter().enumerate() {
+            let name = if at == 0 { "process" } else { "child of" };
+            facts.push(Fact::words(name, format!("{}, pid {}", process.comm, process.pid)));
+        }
+        origin_facts(&mut facts, &call.source);
+        facts.push(Fact { look: Look::Words(Role::Caution), ..Fact::words("allowing", ALLOWING) });
+        Self { title: format!("held: {}", call.syscall), facts, scroll }
     }
 
     fn lines(&self, cells: usize, theme: &Theme) -> Vec<Line<'static>> {
@@ -192,15 +216,17 @@ fn denial_facts(facts: &mut Vec<Fact>, run: &RunRecord, denial: &Denial, keymap:
 /// The line, the instruction and the stack.
 fn source_facts(facts: &mut Vec<Fact>, denial: &Denial) {
     let Some(source) = &denial.source else { return };
+    origin_facts(facts, source);
+    if source.line.is_ok() && denial.located < denial.count {
+        let read = format!("the line was read for {} of the calls", grouped(denial.located));
+        let text = format!("{read}; the others came too fast, and are counted with the line read before");
+        facts.push(Fact { look: Look::Words(Role::Muted), ..Fact::words("", text) });
+    }
+}
+
+fn origin_facts(facts: &mut Vec<Fact>, source: &Source) {
     match &source.line {
-        Ok(frame) => {
-            facts.push(Fact { look: Look::Words(Role::Accent), ..Fact::words("line", place(frame)) });
-            if denial.located < denial.count {
-                let read = format!("read for {} of the calls", grouped(denial.located));
-                let text = format!("{read}; the others came too fast, and are counted with the line read before");
-                facts.push(Fact { look: Look::Words(Role::Muted), ..Fact::words("", text) });
-            }
-        }
+        Ok(frame) => facts.push(Fact { look: Look::Words(Role::Accent), ..Fact::words("line", place(frame)) }),
         Err(reason) => facts.push(Fact::words("line", format!("not known: {reason}"))),
     }
     for (at, frame) in source.stack.iter().enumerate() {

@@ -63,13 +63,16 @@ fn commands(state: &State) -> Vec<Command> {
     }
     let mut commands = match (state.runs.live().map(|run| run.phase), &state.warm) {
         (Some(Phase::Starting), _) => vec![C::Stop],
-        (Some(_), _) => vec![C::Stop, C::Hold],
+        (Some(_), _) => vec![C::Stop, C::Hold, C::Break],
         (None, WarmCell::Failed(_)) => vec![C::Reconnect],
         (None, _) => vec![C::Run],
     };
     commands.extend(match state.focus {
         Pane::Specimen => &[C::Edit, C::Open, C::Search, C::NextMark][..],
         Pane::Layers => &[C::Toggle, C::Accept, C::ResetLayer, C::Policy],
+        Pane::Denials if state.asked().is_some() => {
+            &[C::Deny, C::Allow, C::DenyAlways, C::KillCaller, C::NextHeld, C::Accept]
+        }
         Pane::Denials => &[C::Accept, C::Filter, C::Sort, C::Follow, C::Copy],
         Pane::Output => &[C::Search, C::Wrap, C::Split, C::Follow, C::SaveOutput, C::Copy],
         Pane::Resources => &[],

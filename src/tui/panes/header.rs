@@ -106,6 +106,15 @@ fn live(state: &State, run: &RunRecord) -> ((Role, &'static str), (Role, String)
     let how = if run.warm { " in a warm cell" } else { "" };
     let first = run.first_output.map_or_else(String::new, |first| format!(" · first output after {}", millis(first)));
     let says = format!("{}{how}{first}", number(run));
+    if let waiting @ 1.. = run.log.summary.waiting.len() {
+        let key = state.keymap.shown(Command::FocusDenials);
+        let calls = if waiting == 1 {
+            "a refused call is held".to_owned()
+        } else {
+            format!("{waiting} refused calls are held")
+        };
+        return ((Role::Caution, "BREAK"), (Role::Caution, format!("{calls}: {key} decides · {says}")));
+    }
     match run.phase {
         Phase::Starting => ((Role::Caution, "STARTING"), (Role::Muted, says)),
         Phase::Held => {

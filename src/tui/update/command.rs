@@ -2,7 +2,7 @@
 
 use ratatui::layout::Direction;
 
-use super::{bench, complain, notice, overlay, run, specimen};
+use super::{bench, complain, decide, notice, overlay, run, specimen};
 use crate::text::visible_lines;
 use crate::tui::action::{Effect, Listing};
 use crate::tui::command::Command;
@@ -38,6 +38,7 @@ pub(super) fn command(state: &mut State, command: Command) -> Vec<Effect> {
 fn on_the_bench(state: &mut State, command: Command) -> Vec<Effect> {
     match command {
         Command::Run => return run::run(state),
+        Command::Break => return decide::toggle(state),
         Command::OlderRun => run::flip(state, false),
         Command::NewerRun => run::flip(state, true),
         Command::ResetPolicy => return bench::reset(state),
@@ -112,6 +113,10 @@ fn in_pane(state: &mut State, command: Command) -> Vec<Effect> {
             ask(state, Asking::Filter, &filter);
             Vec::new()
         }
+        (
+            Pane::Denials,
+            Command::Deny | Command::Allow | Command::DenyAlways | Command::KillCaller | Command::NextHeld,
+        ) => decide::decide(state, command),
         (Pane::Denials, Command::GotoLine) => {
             goto_line(state);
             Vec::new()
@@ -153,8 +158,12 @@ fn goto_line(state: &mut State) {
     }
 }
 
-/// Shows everything known of the selected row; where none is, of the newest.
+/// Shows everything known of the call that is held, or of the selected row; where none is, of the newest.
 fn detail(state: &mut State) {
+    if state.asked().is_some() {
+        state.overlay = Some(Overlay::Detail { scroll: 0 });
+        return;
+    }
     select_a_denial(state);
     if state.moment().is_some() {
         state.overlay = Some(Overlay::Detail { scroll: 0 });

@@ -3,6 +3,7 @@
 
 mod bench;
 mod command;
+mod decide;
 mod mouse;
 mod overlay;
 mod run;

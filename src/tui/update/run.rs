@@ -1,6 +1,6 @@
 //! Runs: begun, held, stopped, told, flipped through.
 
-use super::bench;
+use super::{bench, decide};
 use super::{complain, notice};
 use crate::run::words::one_line;
 use crate::run::{EventKind, Outcome, RunEvent};
@@ -70,7 +70,10 @@ pub(super) fn begin(state: &mut State) -> Vec<Effect> {
     state.editing = false;
     state.warm = WarmCell::None;
     let request = bench::request(state);
-    vec![Effect::Run(id, Box::new(request), Box::new(specimen))]
+    let mut effects = vec![Effect::Run(id, Box::new(request), Box::new(specimen))];
+    // The run takes it before its first call.
+    effects.extend(state.breaks.on.then(|| Effect::Break(id, state.breaks.clone())));
+    effects
 }
 
 /// Keeps the history within its bounds.
@@ -146,23 +149,26 @@ pub(super) fn event(state: &mut State, id: RunId, event: &RunEvent) -> Vec<Effec
         }
         EventKind::Held { held: true } if run.phase == Phase::Running => {
             run.phase = Phase::Held;
-            run.held_since = Some(now);
         }
         EventKind::Held { held: false } if run.phase == Phase::Held => {
             run.phase = Phase::Running;
-            run.held_for += run.held_since.take().map_or(std::time::Duration::ZERO, |since| now.saturating_sub(since));
         }
         EventKind::Exit { .. } => run.phase = Phase::Ended,
         _ => {}
     }
     run.log.apply(event);
+    run.set_clock(now);
     if let (EventKind::Denial(_), Some(shown)) = (&event.kind, state.runs.shown()) {
         state.denials.notice(shown);
     }
     match &event.kind {
-        EventKind::Exit { outcome, .. } => ended(state, id, outcome),
-        _ => Vec::new(),
+        EventKind::Exit { outcome, .. } => return ended(state, id, outcome),
+        EventKind::Break(call) => decide::held(state, id, call),
+        EventKind::Settled { .. } => decide::show(state),
+        EventKind::Unheld { count } => decide::unheld(state, *count),
+        _ => {}
     }
+    Vec::new()
 }
 
 fn ended(state: &mut State, id: RunId, outcome: &Outcome) -> Vec<Effect> {

@@ -289,7 +289,8 @@ async fn an_end_before_the_deadline_counts_though_the_news_of_it_comes_after_it(
 #[tokio::test]
 async fn nothing_that_is_ordered_after_a_stop_takes_it_back() {
     let (control, seen) = watch::channel(Control::Go);
-    let live = Live { id: RunId(1), control, task: tokio::spawn(async {}) };
+    let (orders, _) = Orders::new().unwrap();
+    let live = Live { id: RunId(1), control, orders, task: tokio::spawn(async {}) };
     live.turn(Control::Hold);
     assert_eq!(*seen.borrow(), Control::Hold);
     for control in [Control::Stop, Control::Hold, Control::Go] {

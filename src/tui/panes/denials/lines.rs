@@ -27,7 +27,8 @@ pub fn of_row(run: &RunRecord, editor: &Editor, row: Row<'_>) -> Result<usize, S
         .ok_or_else(|| format!("line {} of what ran has been changed or replaced since", frame.line))
 }
 
-fn now(run: &RunRecord, editor: &Editor, line: u32) -> Option<usize> {
+/// Where a line (from 1) of what ran is now, if it is still there.
+pub fn now(run: &RunRecord, editor: &Editor, line: u32) -> Option<usize> {
     let line = usize::try_from(line).ok()?;
     editor.line_now(run.revision, line).filter(|line| *line <= editor.lines().len())
 }

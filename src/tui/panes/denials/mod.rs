@@ -1,5 +1,6 @@
 //! The denials pane: every refusal of the run on the screen, by whichever layer.
 
+mod asking;
 pub mod lines;
 mod rows;
 #[cfg(test)]

@@ -5,11 +5,12 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
+use super::asking;
 use super::rows::{self, Filter, Row, Sort};
 use super::{DenialsPane, Place, Window};
 use crate::policy::Layer;
 use crate::run::words::{counted, grouped, moment, one_line, short_count};
-use crate::run::{Observation, Outcome};
+use crate::run::{HeldCall, Observation, Outcome};
 use crate::text::visible_str;
 use crate::tui::cells::{clip, fit, split_at_cells, width, wrap};
 use crate::tui::command::Command;
@@ -62,6 +63,9 @@ struct RowView {
 /// Makes the view of a pane with that inner area.
 pub fn view(state: &State, inner: Rect) -> View {
     let run_key = state.keymap.shown(Command::Run);
+    if let Some((run, call)) = state.asked() {
+        return View::asking(state, run, call, inner);
+    }
     let mut view = View::new(&state.denials, state.runs.shown(), state.focus == Pane::Denials, &run_key, inner);
     if state.runs.shown().is_none()
         && let Some(planned) = &state.bench.planned
@@ -90,6 +94,18 @@ fn paragraphs(texts: &[String], inner: Rect) -> Vec<(String, Role)> {
 }
 
 impl View {
+    /// Makes the view while a call is held: what there is to decide, then as many rows as there is room for.
+    fn asking(state: &State, run: &RunRecord, call: &HeldCall, inner: Rect) -> Self {
+        let waiting = &run.log.summary.waiting;
+        let place = waiting.iter().position(|held| held.id == call.id).map_or(1, |at| at + 1);
+        let mut head = asking::lines(call, place, waiting.len(), usize::from(inner.width), &state.keymap);
+        head.truncate(usize::from(inner.height));
+        let taken = u16::try_from(head.len()).unwrap_or(u16::MAX);
+        let below = Rect { height: inner.height.saturating_sub(taken), ..inner };
+        let rest = Self::new(&state.denials, Some(run), state.focus == Pane::Denials, "", below);
+        Self { head, ..rest }
+    }
+
     /// Makes the view of a pane for a run; the key is that which makes one.
     pub(super) fn new(pane: &DenialsPane, run: Option<&RunRecord>, focused: bool, run_key: &str, inner: Rect) -> Self {
         let Some(run) = run else {

@@ -66,7 +66,7 @@ enum Sign {
     Hidden,
     /// A call from it was refused.
     Denied,
-    /// The selected denial came from it.
+    /// The call that is held, or the selected denial, came from it.
     Selected,
 }
 
@@ -91,18 +91,16 @@ impl Sign {
 #[derive(Clone, Debug, Default)]
 struct Refused {
     lines: BTreeSet<usize>,
-    /// The one of the selected denial.
+    /// The one of the call that is held, or of the selected denial.
     selected: Option<usize>,
 }
 
 impl Refused {
     fn of(state: &State) -> Self {
         let Some(run) = state.runs.shown() else { return Self::default() };
-        let selected = state.denials.selected_row(run);
-        Self {
-            lines: lines::denied(run, &state.editor),
-            selected: selected.and_then(|row| lines::of_row(run, &state.editor, row).ok()),
-        }
+        let asked = || lines::now(run, &state.editor, state.asked()?.1.source.specimen_line()?);
+        let selected = || lines::of_row(run, &state.editor, state.denials.selected_row(run)?).ok();
+        Self { lines: lines::denied(run, &state.editor), selected: asked().or_else(selected) }
     }
 
     /// A refusal says more than a hidden character, which is marked in its line too.

@@ -1,7 +1,7 @@
 //! Runs: begun, held, stopped, kept.
 
 use super::*;
-use crate::run::{Denial, Source};
+use crate::run::{Denial, HeldCall, HeldId, Process, Refusal, Settled, Source, Verdict};
 
 #[test]
 fn run_takes_the_warm_cell_and_the_specimen_as_it_is() {
@@ -204,4 +204,100 @@ fn a_denial_without_a_line_says_why() {
     press(&mut state, Command::Accept);
     let screen = fixture::screen(&state);
     assert!(screen.contains("not known: the process is no Python interpreter"), "{screen}");
+}
+
+/// A call of the fixture's specimen that is held.
+fn held_call(id: u64, syscall: &str, line: u32) -> HeldCall {
+    let denial = fixture::from_line(line, fixture::denial(0, syscall, &["AF_INET", "SOCK_STREAM", "0"], 1, 0));
+    HeldCall {
+        id: HeldId(id),
+        syscall: syscall.to_owned(),
+        args: denial.args.clone(),
+        registers: [2, 1, 0, 0, 0, 0],
+        refusal: denial.refusal,
+        processes: vec![
+            Process { pid: 4242, comm: "python3".to_owned() },
+            Process { pid: 4240, comm: "shim".to_owned() },
+        ],
+        source: denial.source.as_deref().unwrap().clone(),
+    }
+}
+
+/// A run with breakpoints, in which these calls are held.
+fn asking(calls: &[HeldCall]) -> State {
+    let mut state = fixture::ready(STANDARD);
+    press(&mut state, Command::Break);
+    fixture::begin(&mut state);
+    for call in calls {
+        tell(&mut state, 40, EventKind::Break(Box::new(call.clone())));
+    }
+    state
+}
+
+#[test]
+fn a_run_is_told_of_the_breakpoint_before_its_first_call_and_when_it_changes() {
+    let mut state = fixture::ready(STANDARD);
+    assert!(press(&mut state, Command::Break).is_empty(), "nothing runs");
+    let effects = press(&mut state, Command::Run);
+    assert!(matches!(&effects[..], [Effect::Run(id, ..), Effect::Break(same, points)] if id == same && points.on));
+    let effects = press(&mut state, Command::Break);
+    assert!(matches!(&effects[..], [Effect::Break(_, points)] if !points.on), "{effects:?}");
+}
+
+#[test]
+fn a_held_call_is_shown_with_its_line_and_each_key_answers_it() {
+    for (command, verdict) in
+        [(Command::Deny, Verdict::Deny), (Command::Allow, Verdict::Allow), (Command::KillCaller, Verdict::Kill)]
+    {
+        let mut state = asking(&[held_call(1, "socket", 5)]);
+        assert_eq!((state.focus, state.editor.position().0), (Pane::Denials, 5));
+        let screen = fixture::screen(&state);
+        for part in ["BREAK", "HELD 1 of 1", "socket(AF_INET, SOCK_STREAM, 0)", "line 5 in main", "d deny", "▶ 5"] {
+            assert!(screen.contains(part), "{part}: {screen}");
+        }
+        let effects = press(&mut state, command);
+        assert!(matches!(effects[..], [Effect::Answer(_, HeldId(1), said)] if said == verdict), "{effects:?}");
+        tell(&mut state, 50, EventKind::Settled { id: HeldId(1), how: Settled::Allowed });
+        assert!(state.asked().is_none());
+        press(&mut state, command);
+        assert_eq!(notice(&state), "no call is held");
+    }
+}
+
+#[test]
+fn held_calls_queue_and_one_is_never_asked_about_again() {
+    let mut state = asking(&[held_call(1, "socket", 5), held_call(2, "connect", 6)]);
+    press(&mut state, Command::NextHeld);
+    assert_eq!((state.asked().unwrap().1.id, state.editor.position().0), (HeldId(2), 6));
+    let effects = press(&mut state, Command::DenyAlways);
+    let [Effect::Break(_, points)] = &effects[..] else { panic!("{effects:?}") };
+    assert!(points.on && points.except.contains("connect"));
+    tell(&mut state, 60, EventKind::Settled { id: HeldId(2), how: Settled::Refused(Refusal::Errno(1)) });
+    assert_eq!(state.asked().unwrap().1.id, HeldId(1));
+    press(&mut state, Command::Accept);
+    let screen = fixture::screen(&state);
+    assert!(screen.contains("as if there were no filter") && screen.contains("(0x2)"), "{screen}");
+}
+
+#[test]
+fn the_deadlines_clock_stands_while_a_call_is_held() {
+    let mut state = asking(&[held_call(1, "socket", 5)]);
+    let before = state.runs.shown().unwrap().elapsed(state.now);
+    state.now += Duration::from_secs(9);
+    assert_eq!(state.runs.shown().unwrap().elapsed(state.now), before);
+    tell(&mut state, 9000, EventKind::Settled { id: HeldId(1), how: Settled::Gone });
+    state.now += Duration::from_secs(1);
+    assert_eq!(state.runs.shown().unwrap().elapsed(state.now), before + Duration::from_secs(1));
+}
+
+#[test]
+fn who_types_is_not_interrupted_by_a_held_call_and_a_flood_is_told() {
+    let mut state = asking(&[]);
+    press(&mut state, Command::FocusSpecimen);
+    press(&mut state, Command::Edit);
+    tell(&mut state, 40, EventKind::Break(Box::new(held_call(1, "socket", 5))));
+    assert!(state.editing && state.focus == Pane::Specimen && state.editor.position().0 == 1);
+    assert!(fixture::screen(&state).contains("BREAK"));
+    tell(&mut state, 41, EventKind::Unheld { count: 7 });
+    assert!(notice(&state).contains("7 calls were answered by the profile"));
 }

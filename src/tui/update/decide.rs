@@ -1,0 +1,87 @@
+//! Break on denial: refused calls that are held, and what the reviewer says to them.
+
+use super::{complain, notice};
+use crate::run::{Breakpoints, HeldCall, HeldId, Verdict};
+use crate::tui::action::Effect;
+use crate::tui::command::Command;
+use crate::tui::layout::Pane;
+use crate::tui::state::{RunId, State};
+
+/// Holds refused calls from now on, or answers them as the profile says.
+pub(super) fn toggle(state: &mut State) -> Vec<Effect> {
+    state.breaks = if state.breaks.on { Breakpoints::default() } else { Breakpoints::for_a_person() };
+    let text = match (state.breaks.on, state.bench.native) {
+        (true, true) => "refused calls are held, but not under native enforcement: the shim is needed for that",
+        (true, false) => "each refused call is held until you decide",
+        (false, _) => "refused calls are answered as the profile says",
+    };
+    notice(state, text.to_owned());
+    tell(state)
+}
+
+/// What a run is told of the breakpoints.
+fn tell(state: &State) -> Vec<Effect> {
+    state.runs.live().map(|run| Effect::Break(run.id, state.breaks.clone())).into_iter().collect()
+}
+
+/// Does a command of the scope Held.
+pub(super) fn decide(state: &mut State, command: Command) -> Vec<Effect> {
+    let Some((run, call)) = state.asked() else {
+        notice(state, "no call is held".to_owned());
+        return Vec::new();
+    };
+    let (run, id, name) = (run.id, call.id, call.syscall.clone());
+    match command {
+        Command::Deny => answer(state, run, id, Verdict::Deny),
+        Command::Allow => answer(state, run, id, Verdict::Allow),
+        Command::KillCaller => answer(state, run, id, Verdict::Kill),
+        Command::DenyAlways => {
+            state.breaks.except.insert(name.clone());
+            notice(state, format!("{name} is not held any more in this session: the profile answers it"));
+            // What is held of it is answered with that.
+            tell(state)
+        }
+        Command::NextHeld => {
+            state.held_place += 1;
+            show(state);
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn answer(state: &State, run: RunId, id: HeldId, verdict: Verdict) -> Vec<Effect> {
+    debug_assert!(state.runs.live().is_some_and(|live| live.id == run));
+    vec![Effect::Answer(run, id, verdict)]
+}
+
+/// A call of the run that is live is held: the reviewer is shown it, unless something is being typed.
+pub(super) fn held(state: &mut State, id: RunId, call: &HeldCall) {
+    let is_live = state.runs.live().is_some_and(|run| run.id == id);
+    if !is_live || state.editing || state.overlay.is_some() || state.layers.is_editing() {
+        return;
+    }
+    state.runs.shown = state.runs.kept.len() - 1;
+    let first = state.asked().is_some_and(|(_, asked)| asked.id == call.id);
+    if first {
+        state.focus = Pane::Denials;
+        show(state);
+    }
+}
+
+/// Shows the line of the call that is asked about.
+pub(super) fn show(state: &mut State) {
+    let Some((run, call)) = state.asked() else { return };
+    let line =
+        call.source.specimen_line().and_then(|line| state.editor.line_now(run.revision, usize::try_from(line).ok()?));
+    if let Some(line) = line.filter(|_| !state.editing) {
+        let size = state.areas().inner(Pane::Specimen).as_size();
+        state.editor.fit(size);
+        state.editor.goto_line(line);
+    }
+}
+
+/// So many calls could not be held.
+pub(super) fn unheld(state: &mut State, count: u64) {
+    complain(state, format!("a flood: {count} calls were answered by the profile and not held"));
+}
