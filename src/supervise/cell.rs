@@ -166,9 +166,7 @@ impl Cell {
             CellDir::create(&site.run_dir, &name, &owner).map_err(StartError::io("making the cell's directory"))?;
         let remains =
             Remains { endpoint: site.engine.endpoint().clone(), cell: name.clone(), directory: dir.root().to_owned() };
-        // It stands before anything of the cell runs unwatched: until then the cell ends with this process's socket.
-        let program = site.reaper.clone();
-        let posting = tokio::task::spawn_blocking(move || Reaper::post(&program, &remains));
+        let reaper = Reaper::post(&site.reaper, &remains).map_err(StartError::io("starting the cell's reaper"))?;
         let spec = plan.spec(&place(&name, &owner, &dir), Some(plan::argv(specimen)));
         let made = async {
             let door = match plan.enforcement {
@@ -184,15 +182,6 @@ impl Cell {
             Ok::<_, StartError>((created.warnings, io))
         }
         .await;
-        let posted = posting.await.unwrap_or_else(|lost| Err(lost.into()));
-        let reaper = match posted {
-            Ok(reaper) => reaper,
-            Err(error) => {
-                // What the engine cannot remove now is the next sweep's.
-                let _ = site.engine.remove(&name).await;
-                return Err(StartError::io("starting the cell's reaper")(error));
-            }
-        };
         match made {
             Ok((warnings, io)) => {
                 // One connection is all there is: nobody else finds a way in.
