@@ -259,7 +259,7 @@ impl Cell {
             Err(error) => Ended::plain(Outcome::NotStarted(self.why_not_started(error).await), run.clock.now()),
         };
         let Self { site, name, dir, reaper, .. } = self;
-        let removed = site.engine.remove(&name).await;
+        let removed = removed(&*site.engine, &name).await;
         let cell_gone = removed.is_ok();
         match removed {
             Ok(()) => reaper.dismiss(),
@@ -356,6 +356,17 @@ async fn meet_shim(engine: &dyn Engine, name: &CellName, door: Door) -> Result<L
         greeted = greeted => greeted,
         code = dead => Err(StartError::ShimSilent { code }),
         () = sleep(READY_TIMEOUT) => Err(StartError::Slow { what: "the start of the cell's shim" }),
+    }
+}
+
+/// Removes a cell, with a second try: under load Docker fails at files of a container whose last process is just gone.
+async fn removed(engine: &dyn Engine, name: &CellName) -> Result<(), EngineError> {
+    match engine.remove(name).await {
+        Ok(()) => Ok(()),
+        Err(_) => {
+            sleep(ENGINE_LAG).await;
+            engine.remove(name).await
+        }
     }
 }
 
