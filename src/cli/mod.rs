@@ -97,7 +97,7 @@ enum Command {
     /// List or show policies
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
-    /// Show or check seccomp profiles
+    /// Show, check, compare and make seccomp profiles
     #[command(subcommand)]
     Seccomp(seccomp::SeccompCommand),
     /// Show or check the configuration

@@ -43,6 +43,11 @@ fn note(line: impl Display) {
     let _ = writeln!(anstream::stderr().lock(), "{line}");
 }
 
+/// Something to know that is no failure, as one line on standard error.
+pub fn warn(message: &str) {
+    note(format_args!("{} {message}", paint(CARE, "warning:")));
+}
+
 /// What a reviewer should know before the specimen runs.
 pub fn before(policy: &Policy, specimen: &Specimen) {
     for exposure in policy.exposures() {

@@ -95,6 +95,26 @@ impl Action {
         }
     }
 
+    /// Whether the call is made: the two actions that let it go on.
+    pub const fn allows(self) -> bool {
+        matches!(self, Self::Allow | Self::Log)
+    }
+
+    /// How much an action permits, as the kernel ranks the answers of several filters (seccomp(2)): the greater, the more
+    /// permissive. Every errno is alike.
+    pub const fn permits(self) -> u8 {
+        match self {
+            Self::KillProcess => 0,
+            Self::KillThread => 1,
+            Self::Trap => 2,
+            Self::Errno(_) => 3,
+            Self::Notify => 4,
+            Self::Trace(_) => 5,
+            Self::Log => 6,
+            Self::Allow => 7,
+        }
+    }
+
     /// What a filter returns to the kernel for this action.
     pub fn to_ret(self) -> u32 {
         match self {

@@ -9,7 +9,7 @@ use libseccomp::ScmpArch;
 /// A processor architecture (or ABI) that a profile may name.
 ///
 /// The list is that of the OCI runtime specification (config-linux.md, "Seccomp").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "each variant is the name of its architecture")]
 pub enum Arch {
     X86,
@@ -40,6 +40,9 @@ pub enum Arch {
 /// `AUDIT_ARCH_*` of linux/audit.h, for the ABIs of the machines that hotcell runs on.
 const AUDIT_TOKENS: [(Arch, u32); 4] =
     [(Arch::X86, 0x4000_0003), (Arch::X86_64, 0xC000_003E), (Arch::Arm, 0x4000_0028), (Arch::AArch64, 0xC000_00B7)];
+
+/// The bit that marks an x32 call (`__X32_SYSCALL_BIT`, asm/unistd.h).
+const X32_BIT: u32 = 0x4000_0000;
 
 impl Arch {
     /// Every architecture, in the order of the OCI specification.
@@ -136,6 +139,44 @@ impl Arch {
     pub fn from_audit_token(token: u32) -> Option<Self> {
         let found = AUDIT_TOKENS.iter().find(|(_, known)| *known == token);
         found.map(|(arch, _)| *arch)
+    }
+
+    /// The ABI that a call came through, as `seccomp_data` tells it: x32 has a bit in the call's number. The number −1,
+    /// by which a tracer skips a call (seccomp(2)), has no ABI of its own.
+    pub fn of_call(token: u32, nr: i32) -> Option<Self> {
+        match Self::from_audit_token(token)? {
+            Self::X86_64 if nr.cast_unsigned() >= X32_BIT && nr != -1 => Some(Self::X32),
+            arch => Some(arch),
+        }
+    }
+
+    /// Whether arguments have 32 bits: `libseccomp` then compares no more of them.
+    pub fn is_narrow(self) -> bool {
+        match self {
+            Self::X86
+            | Self::X32
+            | Self::Arm
+            | Self::Mips
+            | Self::Mips64N32
+            | Self::Mipsel
+            | Self::Mipsel64N32
+            | Self::Ppc
+            | Self::S390
+            | Self::Parisc
+            | Self::M68k
+            | Self::Sh
+            | Self::Sheb => true,
+            Self::X86_64
+            | Self::AArch64
+            | Self::Mips64
+            | Self::Mipsel64
+            | Self::Ppc64
+            | Self::Ppc64Le
+            | Self::S390X
+            | Self::Parisc64
+            | Self::Riscv64
+            | Self::LoongArch64 => false,
+        }
     }
 
     /// Whether a kernel of this architecture runs programs of `abi`.

@@ -1,5 +1,6 @@
 //! Turning a profile into the BPF program that the kernel runs, by libseccomp.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 
@@ -46,6 +47,19 @@ pub enum CompileError {
         /// The name.
         syscall: String,
     },
+    /// libseccomp would be busy with these rules for ever (2.5.4, measured).
+    #[error(
+        "the profile {profile} has rules for `{syscall}` that share a comparison ({op}) and go on differently, which \
+         libseccomp never finishes: write it as SCMP_CMP_EQ or SCMP_CMP_MASKED_EQ"
+    )]
+    Endless {
+        /// The profile's name.
+        profile: String,
+        /// The call.
+        syscall: String,
+        /// How they compare.
+        op: &'static str,
+    },
     /// The program could not be taken from libseccomp.
     #[error("could not read the compiled filter of the profile {profile} from memory")]
     Export {
@@ -73,6 +87,7 @@ pub enum CompileError {
 /// # Errors
 /// When libseccomp refuses the profile, or the program is longer than the kernel takes.
 pub fn compile(profile: &Profile, arch: Arch) -> Result<Program, CompileError> {
+    refuse_endless(profile)?;
     let others: Vec<Arch> =
         profile.architectures.iter().copied().filter(|other| *other != arch && arch.runs(*other)).collect();
     // Two contexts, for a call that libseccomp has no name for can be given by its number, but
@@ -85,6 +100,48 @@ pub fn compile(profile: &Profile, arch: Arch) -> Result<Program, CompileError> {
     }
     let bytes = export(profile, &filter)?;
     Program::from_bytes(&bytes).map_err(|source| CompileError::Program { profile: profile.name.clone(), source })
+}
+
+/// Refuses rules that libseccomp would never finish.
+fn refuse_endless(profile: &Profile) -> Result<(), CompileError> {
+    let mut calls: BTreeMap<&str, Vec<Vec<ArgCondition>>> = BTreeMap::new();
+    for rule in profile.rules.iter().filter(|rule| rule.action != profile.default_action && !rule.args.is_empty()) {
+        for name in &rule.names {
+            let lists = rule.alternatives().into_iter().map(|list| {
+                let mut list = list.to_vec();
+                list.sort_by_key(|condition| condition.index);
+                list
+            });
+            calls.entry(name).or_default().extend(lists);
+        }
+    }
+    for (syscall, lists) in calls {
+        let mut pairs =
+            lists.iter().enumerate().flat_map(|(at, one)| lists[at + 1..].iter().map(move |other| (one, other)));
+        if let Some(op) = pairs.find_map(|(one, other)| endless(one, other)) {
+            let (profile, syscall) = (profile.name.clone(), syscall.to_owned());
+            return Err(CompileError::Endless { profile, syscall, op: op.oci_name() });
+        }
+    }
+    Ok(())
+}
+
+/// A comparison for anything but equality that both lists have, where they do not go on alike. That one value each of
+/// the same argument comes next, with the same upper half, is known to work.
+fn endless(one: &[ArgCondition], other: &[ArgCondition]) -> Option<Op> {
+    let is_equality = |condition: &ArgCondition| matches!(condition.op, Op::Equal | Op::MaskedEqual);
+    let parts = |shared: &&ArgCondition| {
+        let rest = |list: &[ArgCondition]| -> Vec<ArgCondition> {
+            list.iter().filter(|condition| condition.index > shared.index).copied().collect()
+        };
+        let harmless = match (rest(one).as_slice(), rest(other).as_slice()) {
+            ([], _) | (_, []) => true,
+            ([x], [y]) if x.index == y.index && x.value >> 32 == y.value >> 32 => is_equality(x) && is_equality(y),
+            (here, there) => here == there,
+        };
+        !is_equality(shared) && other.contains(shared) && !harmless
+    };
+    one.iter().find(parts).map(|shared| shared.op)
 }
 
 fn library(profile: &Profile, doing: &'static str) -> impl Fn(SeccompError) -> CompileError {

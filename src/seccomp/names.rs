@@ -7,9 +7,6 @@ use libseccomp::{ScmpArch, ScmpSyscall};
 use super::arch::Arch;
 use crate::diagnose::nearest;
 
-/// The bit that marks an x32 call (`__X32_SYSCALL_BIT`, asm/unistd.h).
-const X32_BIT: i32 = 0x4000_0000;
-
 /// A system call that some libseccomp in use is too old to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Newer {
@@ -85,15 +82,19 @@ pub(super) fn resolve(name: &str) -> Option<Resolved> {
 /// The name of call `nr` as `seccomp_data` gives it: `arch_token` is `AUDIT_ARCH_*`, and an
 /// x32 call has its bit set in `nr`. `None` for a number or an architecture nobody knows.
 pub fn syscall_name(arch_token: u32, nr: i32) -> Option<String> {
-    let arch = match Arch::from_audit_token(arch_token)? {
-        Arch::X86_64 if nr >= X32_BIT => Arch::X32,
-        arch => arch,
-    };
+    let arch = Arch::of_call(arch_token, nr)?;
     let by_library = arch.scmp().and_then(|scmp| ScmpSyscall::from_raw_syscall(nr).get_name_by_arch(scmp));
     by_library.ok().or_else(|| {
         let newer = NEWER.iter().find(|newer| newer.number_on(arch) == Some(nr));
         newer.map(|newer| newer.name.to_owned())
     })
+}
+
+/// Whether a filter made on `host` can name the call on `abi`: one that libseccomp does not know is given by its number,
+/// and only for the architecture of the kernel.
+pub(super) fn numbered_on(name: &str, host: Arch, abi: Arch) -> bool {
+    let newer = NEWER.iter().any(|newer| newer.name == name);
+    !newer || (abi == host && host == Arch::native()) || matches!(resolve(name), Some(Resolved::Library(_)))
 }
 
 /// The number of the call `name` on this machine's own architecture, where it has that call.
@@ -104,6 +105,13 @@ pub fn syscall_number(name: &str) -> Option<i32> {
     };
     // libseccomp gives a call of other architectures alone a negative number.
     (number >= 0).then_some(number)
+}
+
+/// Every call of an architecture that libseccomp or hotcell knows, by number.
+#[cfg(test)]
+pub(super) fn table(arch: Arch) -> Vec<String> {
+    let token = arch.audit_token().unwrap();
+    (0..600).filter_map(|nr| syscall_name(token, nr)).collect()
 }
 
 /// The known system call whose name is most like `name`, if one is like it at all.

@@ -162,7 +162,7 @@ fn rule_json(rule: &Rule) -> Value {
     object
 }
 
-fn arg_json(arg: &ArgCondition) -> Value {
+pub(super) fn arg_json(arg: &ArgCondition) -> Value {
     json!({
         "index": arg.index,
         "value": arg.value,

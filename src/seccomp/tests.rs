@@ -255,6 +255,27 @@ fn conditions_on_different_arguments_must_all_hold() {
 }
 
 #[test]
+fn rules_that_libseccomp_never_finishes_are_refused() {
+    let rule = |index: u8, op: &str| {
+        format!(
+            r#"{{"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": [
+                {{"index": 0, "value": 7, "op": "SCMP_CMP_{op}"}}, {{"index": {index}, "value": 5, "op": "SCMP_CMP_EQ"}}]}}"#
+        )
+    };
+    let two = |one: String, other: String| {
+        let profile =
+            parse(&format!(r#"{{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{one}, {other}]}}"#)).unwrap();
+        compile(&profile, Arch::native()).map_err(|error| error.to_string())
+    };
+    for op in ["NE", "LT", "LE", "GT", "GE"] {
+        let error = two(rule(1, op), rule(2, op)).unwrap_err();
+        assert!(error.contains("rules for `read`") && error.contains("never finishes"), "{error}");
+        assert!(two(rule(1, op), rule(1, op)).is_ok());
+    }
+    assert!(two(rule(1, "EQ"), rule(2, "EQ")).is_ok());
+}
+
+#[test]
 fn a_profile_that_was_not_parsed_may_still_name_no_call() {
     let mut profile = parse(&with_rule("")).unwrap();
     profile.rules[0].names.push("nonsense".to_owned());
@@ -333,4 +354,41 @@ proptest! {
             prop_assert!((1..=lines).contains(&error.place.line), "{error}");
         }
     }
+
+    #[test]
+    fn no_json_at_all_does_more_than_name_a_place(value in json_value(), within in 0_usize..3) {
+        let text = match within {
+            0 => value.to_string(),
+            1 => serde_json::json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": value }).to_string(),
+            _ => serde_json::json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [value] }).to_string(),
+        };
+        match parse(&text) {
+            Ok(profile) => prop_assert!(compile(&profile, Arch::X86_64).is_ok()),
+            Err(error) => prop_assert!(error.to_string().starts_with("p.json:1:"), "{error}"),
+        }
+    }
+}
+
+/// Any JSON, of which keys and words are often those of profiles.
+fn json_value() -> impl Strategy<Value = serde_json::Value> {
+    use serde_json::Value;
+    let words = proptest::sample::select(&["SCMP_ACT_ERRNO", "SCMP_ACT_ALLOW", "read", "socket", "SCMP_CMP_EQ"][..]);
+    let words = prop_oneof![4 => words.prop_map(str::to_owned), 1 => "\\PC{0,4}"];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        (0_u64..8).prop_map(Value::from),
+        words.prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 32, 6, |inner| {
+        let word = proptest::sample::select(
+            &["names", "action", "args", "index", "value", "op", "errnoRet", "includes", "caps", "comment"][..],
+        );
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::vec((word, inner), 0..5)
+                .prop_map(|members| members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
+        ]
+    })
 }

@@ -69,6 +69,60 @@ pub struct Call {
     pub args: Vec<String>,
 }
 
+/// How much of a register the kernel looks at, and as what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Register {
+    /// An address in the caller's memory.
+    Address,
+    /// The lower 32 bits: an `int` or a set of flags.
+    Half,
+    /// All of it, or nothing is known of it.
+    Whole,
+}
+
+/// What the argument `index` of the call `name` is.
+pub fn register(name: &str, index: u8) -> Register {
+    let raw = RawCall { arch: 0, nr: 0, args: [0; 6] };
+    match calls::kinds(name, &raw).get(usize::from(index)) {
+        Some(
+            Kind::Pointer
+            | Kind::Str
+            | Kind::Data(_)
+            | Kind::OptionValue(_)
+            | Kind::Argv
+            | Kind::Envp
+            | Kind::Sockaddr(_)
+            | Kind::Struct(_)
+            | Kind::SizedStruct(..)
+            | Kind::Array(..),
+        ) => Register::Address,
+        Some(
+            Kind::Int
+            | Kind::Uint
+            | Kind::Named(_)
+            | Kind::Flags(_)
+            | Kind::Operation(_)
+            | Kind::IoctlRequest
+            | Kind::Mode
+            | Kind::ModeIfCreating(_)
+            | Kind::FileMode
+            | Kind::Protocol(_),
+        ) => Register::Half,
+        Some(
+            Kind::Long
+            | Kind::Size
+            | Kind::Hex
+            | Kind::Id
+            | Kind::Limit
+            | Kind::LongFlags(_)
+            | Kind::Device(_)
+            | Kind::Socketcall
+            | Kind::Omitted,
+        )
+        | None => Register::Whole,
+    }
+}
+
 /// Decodes the arguments of a call.
 ///
 /// `name` is the call's name, resolved by the caller from the number and architecture;

@@ -1,26 +1,19 @@
-//! `hotcell seccomp`: what a profile says, and whether it is right.
+//! `hotcell seccomp show` and `check`: what a profile says, and whether it is right.
 
 use std::collections::BTreeSet;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
-use super::layout::{self, BAD, BOLD, CARE, DIM, GOOD, cell, fill, table};
-use super::{CliError, Common, Format};
+use super::super::layout::{self, BAD, BOLD, CARE, DIM, GOOD, cell, fill, table};
+use super::super::{CliError, Format};
+use super::words::{action, conditions};
+use super::{Conditions, Library};
 use crate::plan::Filter;
 use crate::policy::{Layer, Policy};
 use crate::profile::{self, LoadError, Text};
-use crate::run::{Refusal, to_pretty};
-use crate::seccomp::{Action, ArgCondition, Host, Op, Profile, ProfileError, Rule, Warning};
+use crate::run::to_pretty;
+use crate::seccomp::{Host, Profile, ProfileError, Rule, Warning};
 use crate::text::visible;
-
-/// What to tell of profiles.
-#[derive(Debug, Subcommand)]
-pub enum SeccompCommand {
-    /// Show a profile as this machine reads it
-    Show(ShowArgs),
-    /// Read and compile profiles; exit status 1 where one has a mistake
-    Check(CheckArgs),
-}
 
 /// Arguments of `hotcell seccomp show`.
 #[derive(Args, Debug)]
@@ -32,7 +25,7 @@ pub struct ShowArgs {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     #[command(flatten)]
-    conditions: Conditions,
+    pub conditions: Conditions,
 }
 
 const SHOW_EXAMPLES: &str = "Examples:
@@ -46,47 +39,38 @@ pub struct CheckArgs {
     #[arg(required = true)]
     profiles: Vec<String>,
     #[command(flatten)]
-    conditions: Conditions,
+    pub conditions: Conditions,
 }
 
-/// What decides the conditional rules of Docker's profiles, beside this machine.
-#[derive(Args, Debug)]
-struct Conditions {
-    #[arg(
-        long,
-        value_name = "POLICY",
-        help = "The policy whose capabilities decide conditional rules [default: hardened, or $HOTCELL_POLICY]"
-    )]
-    policy: Option<String>,
-}
-
-/// Does it; gives the exit status.
+/// Shows a profile.
 ///
 /// # Errors
-/// When the configuration, the policy or the profile to show cannot be read.
-pub fn seccomp(common: &Common, command: &SeccompCommand) -> Result<u8, CliError> {
-    let (SeccompCommand::Show(ShowArgs { conditions, .. }) | SeccompCommand::Check(CheckArgs { conditions, .. })) =
-        command;
-    let config = common.load(None, conditions.policy.clone())?;
-    let policy = Policy::load(&config.policy, &config.dirs.policies())?;
-    let (host, user_dir) = (profile::host(&policy)?, config.dirs.seccomp());
-    match command {
-        SeccompCommand::Show(arguments) => {
-            let text = profile::find(&arguments.profile, &user_dir)?;
-            let profile = Profile::parse(&text.label, &text.json, &host).map_err(LoadError::from)?;
-            layout::print(&match arguments.format {
-                Format::Text => show_text(&profile, &host, &policy),
-                Format::Json => to_pretty(&profile.to_oci_json()) + "\n",
-            })?;
-            Ok(0)
-        }
-        SeccompCommand::Check(arguments) => {
-            let checks: Vec<Check> =
-                arguments.profiles.iter().map(|name| check(profile::find(name, &user_dir), &host)).collect();
-            layout::print(&checks.iter().map(|check| check.text.as_str()).collect::<String>())?;
-            Ok(u8::from(checks.iter().any(|check| !check.good)))
-        }
-    }
+/// When it cannot be read.
+pub fn show(library: &Library, arguments: &ShowArgs) -> Result<u8, CliError> {
+    tell(library, &library.profile(&arguments.profile)?, arguments.format)
+}
+
+/// Prints a profile in one of its forms.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn tell(library: &Library, profile: &Profile, format: Format) -> Result<u8, CliError> {
+    layout::print(&match format {
+        Format::Text => show_text(profile, &library.host, &library.policy),
+        Format::Json => to_pretty(&profile.to_oci_json()) + "\n",
+    })?;
+    Ok(0)
+}
+
+/// Checks profiles; 1 where one has a mistake.
+///
+/// # Errors
+/// When the answer cannot be written.
+pub fn check_all(library: &Library, arguments: &CheckArgs) -> Result<u8, CliError> {
+    let found = arguments.profiles.iter().map(|name| profile::find(name, &library.user_dir));
+    let checks: Vec<Check> = found.map(|found| check(found, &library.host)).collect();
+    layout::print(&checks.iter().map(|check| check.text.as_str()).collect::<String>())?;
+    Ok(u8::from(checks.iter().any(|check| !check.good)))
 }
 
 /// What a check found.
@@ -143,44 +127,13 @@ fn show_text(profile: &Profile, host: &Host, policy: &Policy) -> String {
     parts.concat()
 }
 
-/// What an action comes to, and its name in a profile.
-fn action(action: Action) -> String {
-    let meaning = match action {
-        Action::KillProcess => "kill the process".to_owned(),
-        Action::KillThread => "kill the thread".to_owned(),
-        Action::Trap => "refuse with SIGSYS".to_owned(),
-        Action::Errno(errno) => format!("refuse with {}", Refusal::Errno(errno.into())),
-        Action::Notify => "ask a supervisor".to_owned(),
-        Action::Trace(message) => format!("tell a tracer {message}"),
-        Action::Log => "allow and log".to_owned(),
-        Action::Allow => "allow".to_owned(),
-    };
-    format!("{meaning} ({})", action.oci_name())
-}
-
 /// The comment, then the calls and the conditions on their arguments.
 fn rule_text(rule: &Rule) -> String {
     let comment = rule.comment.as_deref().filter(|comment| !comment.is_empty());
     let comment = comment.map(|comment| format!("  {DIM}# {}{DIM:#}\n", fill(&visible(comment.as_bytes()), 4, 4)));
-    let joint = if rule.has_alternatives() { " or " } else { " and " };
-    let conditions = rule.args.iter().map(condition).collect::<Vec<_>>().join(joint);
-    let only = if conditions.is_empty() { "" } else { " if " };
-    let calls = format!("{}{only}{conditions}", rule.names.join(" "));
+    let only = if rule.args.is_empty() { "" } else { " if " };
+    let calls = format!("{}{only}{}", rule.names.join(" "), conditions(rule));
     format!("{}    {}\n", comment.unwrap_or_default(), fill(&calls, 4, 6))
-}
-
-fn condition(arg: &ArgCondition) -> String {
-    let ArgCondition { index, value, value_two, op } = *arg;
-    let sign = match op {
-        Op::NotEqual => "!=",
-        Op::Less => "<",
-        Op::LessOrEqual => "<=",
-        Op::Equal => "==",
-        Op::GreaterOrEqual => ">=",
-        Op::Greater => ">",
-        Op::MaskedEqual => return format!("(arg{index} & {value:#x}) == {value_two:#x}"),
-    };
-    format!("arg{index} {sign} {value:#x}")
 }
 
 #[cfg(test)]
