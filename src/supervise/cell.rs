@@ -361,13 +361,11 @@ async fn meet_shim(engine: &dyn Engine, name: &CellName, door: Door) -> Result<L
 
 /// Removes a cell, with a second try: under load Docker fails at files of a container whose last process is just gone.
 async fn removed(engine: &dyn Engine, name: &CellName) -> Result<(), EngineError> {
-    match engine.remove(name).await {
-        Ok(()) => Ok(()),
-        Err(_) => {
-            sleep(ENGINE_LAG).await;
-            engine.remove(name).await
-        }
+    if engine.remove(name).await.is_ok() {
+        return Ok(());
     }
+    sleep(ENGINE_LAG).await;
+    engine.remove(name).await
 }
 
 /// Starts a container; a runtime that hangs over it is given up.
