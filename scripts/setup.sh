@@ -2,7 +2,7 @@
 # setup.sh demo|test: installs, by Debian's apt, what is missing.
 #
 #   demo   to build hotcell and run a specimen: a compiler, libseccomp, Python
-#   test   demo, and every engine and tool that the tests use
+#   test   demo, every engine and tool that the tests use, and an ordinary user for them
 #
 # Says loudly what cannot be had and why; does nothing, quickly, where all is there.
 set -euo pipefail
@@ -87,6 +87,19 @@ check_rust() {
   }
 }
 
+# tests/rootless.rs runs hotcell as an ordinary user to whom ids are set aside, above those of all others.
+readonly test_user=hotcell-test test_ids=2000000000-2000065535
+
+test_user_ready() {
+  id "$test_user" && grep -q "^$test_user:" /etc/subuid && grep -q "^$test_user:" /etc/subgid
+} >/dev/null 2>&1
+
+make_test_user() {
+  say "making the user $test_user, with ids $test_ids"
+  id "$test_user" >/dev/null 2>&1 || as_root useradd --system --no-create-home --shell /usr/sbin/nologin "$test_user"
+  test_user_ready || as_root usermod --add-subuids "$test_ids" --add-subgids "$test_ids" "$test_user"
+}
+
 mode=${1:-}
 case $mode in
   demo)
@@ -117,5 +130,9 @@ done
 for package in $(missing ${optional[@]+"${optional[@]}"}); do
   loud "cannot have $package: apt has no such package here; the tests that need it will say that they did not run"
 done
+[[ $mode != test ]] || test_user_ready || make_test_user || {
+  loud "the user $test_user, as whom the tests run hotcell without root, could not be made; see above"
+  failed=1
+}
 check_rust "$mode" || failed=1
 exit "$failed"

@@ -376,9 +376,10 @@ fn unavailable(engine: &Capabilities, kernel: &Kernel, enforcement: Enforcement)
             reasons.insert(layer, reason.to_owned());
         }
     };
-    unless(engine.limits.memory, Layer::Memory, "the engine's host has no memory controller");
-    unless(engine.limits.cpu, Layer::Cpu, "the engine's host has no CFS quota");
-    unless(engine.limits.pids, Layer::Pids, "the engine's host has no pids controller");
+    let unlimited = |host_lacks| engine.unlimited.as_deref().unwrap_or(host_lacks);
+    unless(engine.limits.memory, Layer::Memory, unlimited("the engine's host has no memory controller"));
+    unless(engine.limits.cpu, Layer::Cpu, unlimited("the engine's host has no CFS quota"));
+    unless(engine.limits.pids, Layer::Pids, unlimited("the engine's host has no pids controller"));
     let no_apparmor = if engine.rootless {
         // Podman announces the kernel's AppArmor here too, and then refuses every profile.
         "only root may put an AppArmor profile on a cell, and the engine runs without"

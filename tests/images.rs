@@ -245,13 +245,13 @@ fn a_cell_is_made_from_an_image_of_the_store(engine: Engine) {
     let home = Home::new();
     Engine::Docker.client(&["save", "code-sandbox", "--output", home.path("a.tar").to_str().unwrap()]);
     home.import(&home.path("a.tar"), &[]);
-    let code = "import ctypes, os\nprint(os.path.exists('/usr/bin/apt'), os.listdir('/root'), os.stat('/').st_uid)\n\
+    let code = "import ctypes, os\nprint(os.path.exists('/usr/bin/apt'), 'sandbox' in os.listdir('/'), os.stat('/').st_uid)\n\
                 try:\n    open('/new', 'w')\nexcept OSError as error:\n    print(error.errno)\nctypes.CDLL(None).acct(None)\n";
     for without in [&[][..], &["--without", "rootfs", "--without", "user"]] {
         let hotcell = Hotcell::hardened(engine).env("XDG_DATA_HOME", home.path(".local/share")).with(without);
         let report = hotcell.with(&["--image", "code-sandbox"]).report(&Specimen::python(code));
         let refused = if without.is_empty() { "30\n" } else { "" };
-        assert_eq!(report.stdout(), format!("False [] 0\n{refused}"), "{report}");
+        assert_eq!(report.stdout(), format!("False True 0\n{refused}"), "{report}");
         assert_eq!(report.denials_of("acct").len(), 1, "{report}");
     }
     let unpacked = home.image(&["list", "--engine", "embedded", "--format", "json"]);

@@ -145,9 +145,14 @@ pub enum EngineError {
     /// The embedded engine was asked to run a Dockerfile.
     #[error("the embedded engine runs no Dockerfile: make the image with `hotcell image build --from packages`")]
     NoDockerfile,
-    /// The embedded engine was asked by another user than root.
-    #[error("the embedded engine needs root here; run hotcell as root, or start docker or podman")]
-    NeedsRoot,
+    /// The embedded engine was asked by an ordinary user whom the kernel lets make no user namespace.
+    #[error(
+        "the embedded engine: ordinary users may make no user namespaces here: {why} as root, or run hotcell as root, or start docker or podman"
+    )]
+    NoUserNamespaces {
+        /// What forbids it, and how to change it.
+        why: String,
+    },
     /// The engine cannot give the runtime asked for.
     #[error("runtime {} cannot be had from {}, which offers {}; {}", shown(runtime), endpoint.kind, shown(&registered.join(", ")), runtime_hint(endpoint))]
     RuntimeUnknown {

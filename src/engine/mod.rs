@@ -97,6 +97,8 @@ pub struct Capabilities {
     pub cgroup_version: Option<CgroupVersion>,
     /// Controllers the engine can limit with; a missing one drops its layer.
     pub limits: Limits,
+    /// Why there is not every one of them, where the engine knows.
+    pub unlimited: Option<String>,
     /// Security options the engine announces: `seccomp`, `apparmor`, `selinux`, `userns`, `rootless`, `cgroupns`.
     pub security: Vec<String>,
     /// Whether the engine runs without root.

@@ -44,6 +44,11 @@ impl Cgroup {
             .ok_or_else(|| io::Error::other(format!("no control group of process {pid} is mounted here")))
     }
 
+    /// Whether they are others than this process's: then what they tell is the cell's alone.
+    pub fn is_apart(&self) -> bool {
+        Self::of(std::process::id()).is_ok_and(|own| own != *self)
+    }
+
     /// The control groups at a path below each hierarchy's mount.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ fn engine() -> Capabilities {
         runtime_choice: true,
         cgroup_version: None,
         limits: Limits { memory: true, swap: true, cpu: true, pids: true },
+        unlimited: None,
         security: ["apparmor", "selinux", "userns"].map(str::to_owned).to_vec(),
         rootless: false,
         local: true,

@@ -40,7 +40,7 @@ pub async fn run(cell: &Cell, run: &Run<'_>, streams: Attached, stdin: Stdin) ->
     let cgroup = pid.and_then(|pid| Cgroup::of(pid).ok());
     run.tell(cell.facts(plan::facts(run.specimen), layers(cell, pid, cgroup.as_ref()))).await;
     run.tell(EventKind::Started { pid: pid.unwrap_or(0) }).await;
-    let sampler = cgroup.map(|cgroup| Sampler::new(cgroup.meters(), cell.plan.nproc()));
+    let sampler = cgroup.filter(Cgroup::is_apart).map(|cgroup| Sampler::new(cgroup.meters(), cell.plan.nproc()));
     Ok(Watch::new(cell, run, sampler).watch(streams, stdin).await)
 }
 

@@ -28,6 +28,8 @@ pub struct Reading {
     interfaces: Vec<String>,
     /// Which of the paths that engines mask this kernel has.
     proc_paths: Vec<&'static str>,
+    /// The user that hotcell itself runs as.
+    own_user: u32,
     /// Lines of `uid_map`: inside, outside, count.
     id_map: Vec<(u32, u32, u32)>,
     memory: Result<Option<Bytes>, String>,
@@ -58,6 +60,7 @@ impl Reading {
             label,
             interfaces: read_interfaces(pid),
             proc_paths: MASKED.into_iter().chain(READ_ONLY).filter(|path| Path::new(path).exists()).collect(),
+            own_user: rustix::process::geteuid().as_raw(),
             id_map: read_id_map(pid),
             memory: limit(&|cgroup| cgroup.memory_limit().map(bytes)).map(|limit| limit.map(Bytes)),
             swap: limit(&|cgroup| cgroup.swap_limit().map(bytes)).map(|limit| limit.map(Bytes)),
@@ -65,6 +68,11 @@ impl Reading {
                 .map(|limit| limit.map(|share| Millicores(u32::try_from(share).unwrap_or(u32::MAX)))),
             pids: limit(&|cgroup| cgroup.pids_limit()),
         })
+    }
+
+    /// The specimen is an ordinary user who runs hotcell, whatever the cell calls it.
+    fn is_own_user(&self) -> bool {
+        self.own_user != 0 && self.status.ids("Uid").contains(&self.own_user)
     }
 
     /// An id of this user namespace as the cell sees it.
@@ -273,7 +281,8 @@ fn rootfs(policy: &Policy, reading: &Reading) -> Verdict {
     if !root.options.iter().any(|option| option == "ro") {
         return no("the root file system is writable");
     }
-    let root_user = reading.status.ids("Uid").contains(&0);
+    // Who made the cell's own file systems may write to them.
+    let root_user = reading.status.ids("Uid").contains(&0) || reading.is_own_user();
     // /tmp is the tmpfs layer's; what else can be written to disk or memory belongs to this layer's claim.
     let writable: Vec<&str> = reading
         .mounts
@@ -429,10 +438,11 @@ fn user(plan: &CellPlan, reading: &Reading) -> Verdict {
     let root = users.contains(&0);
     let as_asked = users.iter().all(|uid| *uid == asked.uid) && groups.iter().all(|gid| *gid == asked.gid);
     let detail = format!(
-        "uid {}, gid {}{}",
+        "uid {}, gid {}{}{}",
         users.first().map_or_else(|| "?".to_owned(), ToString::to_string),
         groups.first().map_or_else(|| "?".to_owned(), ToString::to_string),
         if groups_beside.is_empty() { String::new() } else { format!(", groups {groups_beside}") },
+        if reading.is_own_user() { "; to the machine it is whoever runs hotcell" } else { "" },
     );
     holds(as_asked && !users.is_empty() && (plan.request.policy.user.on || !root), detail)
 }

@@ -289,6 +289,7 @@ pub fn engine() -> EngineFacts {
             runtime_choice: true,
             cgroup_version: None,
             limits: Limits { memory: true, swap: true, cpu: true, pids: true },
+            unlimited: None,
             security: vec!["seccomp".to_owned()],
             rootless: false,
             local: true,

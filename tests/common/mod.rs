@@ -1,7 +1,7 @@
 //! What the tests of the real program share: the engines, a specimen, a run of hotcell and
 //! what it told. A missing engine fails, loudly, and says what to do.
 
-#![allow(dead_code, reason = "each test file uses its own part of this")]
+#![allow(dead_code, unused_imports, unused_macros, reason = "each test file uses its own part of this")]
 
 pub mod cells;
 pub mod dockerd;
@@ -183,6 +183,11 @@ impl Hotcell {
         }
         command.env("XDG_CONFIG_HOME", "/nonexistent");
         Self { engine: address.to_owned(), command }
+    }
+
+    /// By a command of the test's own that runs hotcell.
+    pub fn by(engine: &str, command: Command) -> Self {
+        Self { engine: engine.to_owned(), command }
     }
 
     /// Under the default policy, but as a user of its own.

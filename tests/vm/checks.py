@@ -1,4 +1,7 @@
-"""Checks of hotcell in the virtual machine: checks.py docker|podman|rootless SCOPE.
+"""Checks of hotcell in the virtual machine: checks.py ENGINE SCOPE.
+
+ENGINE is `docker`, `podman`, `rootless` (Podman of an ordinary user), `embedded` (of root) or
+`embedded-user`.
 
 Each line of output is one check, `ok ...` or `FAILED ...`; the exit status says whether all
 held. SCOPE is `full`, or `short` for an engine whose like was tried in full elsewhere.
@@ -7,6 +10,7 @@ What a specimen prints and the options that hold it are told in fixtures/.
 
 import concurrent.futures
 import contextlib
+import glob
 import json
 import os
 import platform
@@ -19,7 +23,8 @@ import time
 
 ENGINE, SCOPE = sys.argv[1:]
 RELEASE = platform.freedesktop_os_release()["VERSION_CODENAME"]
-ROOTLESS = ENGINE == "rootless"
+ROOTLESS = ENGINE in ("rootless", "embedded-user")
+EMBEDDED = ENGINE.startswith("embedded")
 CLIENT = "docker" if ENGINE == "docker" else "podman"
 RUN_DIR = f"{os.environ['XDG_RUNTIME_DIR']}/hotcell" if ROOTLESS else "/run/hotcell"
 failures = 0
@@ -121,6 +126,10 @@ def pair(layer, specimen, *common, met=None):
 def pairs():
     pair("memory", "memory.py", met="OOM kill")
     pair("pids", "pids.py", "--without", "ulimits", "--without", "memory", met="fork refused")
+    if ENGINE == "embedded-user":
+        pair("cpu", "cpu-burn.py", "--layer", "cpu=0.3", "--timeout", "60s", met="CPU throttled")
+        pair("rootfs", "write-etc.py", "--without", "user")
+        pair("caps", "caps-chown.py", "--without", "user")
     if SCOPE == "short":
         return
     # An emulated CPU's clocks drift apart: well below the specimen's mark, not just below.
@@ -196,12 +205,47 @@ def rootless():
     check("what cannot be had is told with its reason", told, refused.get("unavailable") or refused.get("detail"))
 
 
+def limits(pid):
+    """What the control group of a process says of its limits."""
+    with open(f"/proc/{pid}/cgroup") as file:
+        group = file.read().strip().removeprefix("0::")
+
+    def read(name):
+        with open(f"/sys/fs/cgroup{group}/{name}") as file:
+            return file.read().strip()
+
+    return group, [read(name) for name in ("memory.max", "memory.swap.max", "cpu.max", "pids.max")]
+
+
+def systemd():
+    """systemd, which owns the control groups, leaves a cell's limits as they are."""
+    command = ["hotcell", "run", "--format", "jsonl", "--timeout", "20s", "fixtures/deadline.py"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        specimen = next(event["pid"] for event in map(json.loads, process.stdout) if event["event"] == "started")
+        group, before = limits(specimen)
+        told = f"{group}: {before}"
+        check("the limits are the kernel's", before == ["268435456", "0", "50000 100000", "64"], told)
+        reload = ["systemctl", *["--user"] * ROOTLESS, "daemon-reload"]
+        subprocess.run(reload, check=True)
+        unit = ["systemd-run", *["--user"] * ROOTLESS, "--scope", "--quiet", "-p", "CPUQuota=10%", "true"]
+        subprocess.run(unit, check=True)
+        check("systemd leaves them as they are", limits(specimen) == (group, before), limits(specimen))
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+
+
 def alive(pid):
     return os.path.exists(f"/proc/{pid}")
 
 
 def left():
     """Cells, and directories of cells, that are still there."""
+    if EMBEDDED:
+        manager = ["systemctl", *["--user"] * ROOTLESS]
+        units = [*manager, "list-units", "--all", "--plain", "--no-legend", "hotcell-*"]
+        scopes = subprocess.run(units, capture_output=True, text=True, check=True).stdout.splitlines()
+        groups = glob.glob("/sys/fs/cgroup/hotcell/hotcell-*")
+        return scopes + groups + glob.glob(f"{RUN_DIR}/hotcell-*") + glob.glob(f"{RUN_DIR}/embedded/*")
     listed = subprocess.run([CLIENT, "ps", "-aq", "--filter", "label=hotcell.owner"], capture_output=True, text=True, check=True)
     return listed.stdout.split() + os.listdir(RUN_DIR)
 
@@ -222,6 +266,8 @@ def killed():
 
 if ROOTLESS:
     rootless()
+if EMBEDDED:
+    systemd()
 hardened()
 pairs()
 if SCOPE == "full":

@@ -186,6 +186,7 @@ mod tests {
             runtime_choice: false,
             cgroup_version: Some(CgroupVersion::V2),
             limits: Limits { memory: true, swap: false, cpu: false, pids: true },
+            unlimited: None,
             security: vec!["apparmor".to_owned()],
             rootless: true,
             local: true,

@@ -81,6 +81,7 @@ pub fn capabilities(pong: &Pong, address: &str, info: &SystemInfo, host: &ThisHo
             Some(SystemInfoCgroupVersionEnum::_2) => Some(CgroupVersion::V2),
             Some(SystemInfoCgroupVersionEnum::EMPTY) | None => None,
         },
+        unlimited: None,
         limits: Limits {
             memory: info.memory_limit == Some(true),
             swap: info.swap_limit == Some(true),

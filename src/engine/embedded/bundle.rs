@@ -5,7 +5,8 @@
 use serde_json::{Map, Value, json};
 
 use super::ids::IdRange;
-use crate::engine::{CellCaps, CellNetwork, CellSeccomp, CellSpec};
+use super::userns::Outer;
+use crate::engine::{CellCaps, CellNetwork, CellSeccomp, CellSpec, CgroupVersion, Limits};
 
 /// The version of the specification that is written.
 pub const OCI_VERSION: &str = "1.0.2";
@@ -43,10 +44,36 @@ const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 pub struct Ground {
     /// Capabilities that can be given here, as `CAP_…`.
     pub capabilities: Vec<String>,
-    /// The kernel accounts for swap.
-    pub swap: bool,
-    /// The ids that a user namespace gets.
+    /// The version of the control groups.
+    pub cgroups: Option<CgroupVersion>,
+    /// The limits that can be given here.
+    pub limits: Limits,
+    /// The ids that a user namespace of the cell's own gets.
     pub ids: IdRange,
+    /// The user namespace of an ordinary user, around all of it.
+    pub outer: Option<Outer>,
+}
+
+impl Ground {
+    /// The cell gets a user namespace of its own. Where there is one id only, the outer one is as good: the cell's could
+    /// not tell its user from root.
+    pub fn has_own_userns(&self, spec: &CellSpec) -> bool {
+        spec.userns && self.outer.as_ref().is_none_or(|outer| !outer.is_alone())
+    }
+
+    /// A user namespace may mount some file systems only where it owns the namespaces that they show.
+    fn is_in_userns(&self, spec: &CellSpec) -> bool {
+        spec.userns || self.outer.is_some()
+    }
+
+    /// Whose the cell's root is: user and group, outside a user namespace of the cell's own.
+    pub fn owner(&self, spec: &CellSpec) -> (u32, u32) {
+        match &self.outer {
+            _ if self.has_own_userns(spec) => (self.ids.root(), self.ids.root()),
+            Some(outer) if outer.is_alone() => spec.user,
+            _ => (0, 0),
+        }
+    }
 }
 
 /// The control group of a cell, below each hierarchy's mount.
@@ -64,7 +91,7 @@ pub fn config(spec: &CellSpec, ground: &Ground) -> Result<Value, serde_json::Err
         "hostname": spec.name.0,
         "root": { "path": ROOTFS, "readonly": spec.read_only },
         "process": process(spec, ground),
-        "mounts": mounts(spec),
+        "mounts": mounts(spec, ground),
         "linux": linux(spec, ground)?,
     }))
 }
@@ -99,7 +126,7 @@ fn rlimit((name, soft, hard): &(String, u64, u64)) -> Value {
 }
 
 /// The kernel's own file systems, and `/tmp`.
-fn mounts(spec: &CellSpec) -> Vec<Value> {
+fn mounts(spec: &CellSpec, ground: &Ground) -> Vec<Value> {
     let mount = |at: &str, kind: &str, options: &[&str]| json!({ "destination": at, "type": kind, "source": kind, "options": options });
     let mut mounts = vec![
         mount("/proc", "proc", &["nosuid", "noexec", "nodev"]),
@@ -107,11 +134,11 @@ fn mounts(spec: &CellSpec) -> Vec<Value> {
         mount("/dev/pts", "devpts", &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]),
         mount("/dev/shm", "tmpfs", &["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),
     ];
-    // A user namespace may mount these only where it owns the namespaces that they show.
-    if spec.private_ipc || !spec.userns {
+    let in_userns = ground.is_in_userns(spec);
+    if spec.private_ipc || !in_userns {
         mounts.push(mount("/dev/mqueue", "mqueue", &["nosuid", "noexec", "nodev"]));
     }
-    if spec.network != CellNetwork::Host || !spec.userns {
+    if spec.network != CellNetwork::Host || !in_userns {
         mounts.push(mount("/sys", "sysfs", &["nosuid", "noexec", "nodev", "ro"]));
     }
     if let Some(options) = &spec.tmpfs {
@@ -123,10 +150,10 @@ fn mounts(spec: &CellSpec) -> Vec<Value> {
 fn linux(spec: &CellSpec, ground: &Ground) -> Result<Value, serde_json::Error> {
     let mut linux = object(json!({
         "cgroupsPath": cgroup_path(&spec.name.0),
-        "namespaces": namespaces(spec),
+        "namespaces": namespaces(spec, ground),
         "resources": resources(spec, ground),
     }));
-    if spec.userns {
+    if ground.has_own_userns(spec) {
         linux.insert("uidMappings".to_owned(), ground.ids.mappings());
         linux.insert("gidMappings".to_owned(), ground.ids.mappings());
     }
@@ -140,7 +167,7 @@ fn linux(spec: &CellSpec, ground: &Ground) -> Result<Value, serde_json::Error> {
     Ok(Value::Object(linux))
 }
 
-fn namespaces(spec: &CellSpec) -> Vec<Value> {
+fn namespaces(spec: &CellSpec, ground: &Ground) -> Vec<Value> {
     let kinds = [
         ("pid", true),
         ("mount", true),
@@ -148,25 +175,29 @@ fn namespaces(spec: &CellSpec) -> Vec<Value> {
         ("cgroup", true),
         ("ipc", spec.private_ipc),
         ("network", spec.network != CellNetwork::Host),
-        ("user", spec.userns),
+        ("user", ground.has_own_userns(spec)),
     ];
     kinds.into_iter().filter(|(_, wanted)| *wanted).map(|(kind, _)| json!({ "type": kind })).collect()
 }
 
 fn resources(spec: &CellSpec, ground: &Ground) -> Value {
     let mut resources = object(json!({ "devices": devices() }));
-    if let Some((limit, swap)) = spec.memory {
+    if let Some((limit, swap)) = spec.memory.filter(|_| ground.limits.memory) {
         let mut memory = object(json!({ "limit": signed(limit.0) }));
-        if ground.swap {
+        if ground.limits.swap && ground.cgroups == Some(CgroupVersion::V2) {
+            // libcontainer takes no swap at all for "no limit" in the other form.
+            resources.insert("unified".to_owned(), json!({ "memory.swap.max": swap.0.to_string() }));
+        } else if ground.limits.swap {
             memory.insert("swap".to_owned(), json!(signed(limit.0.saturating_add(swap.0))));
         }
         resources.insert("memory".to_owned(), Value::Object(memory));
     }
-    if let Some(share) = spec.cpu {
+    if let Some(share) = spec.cpu.filter(|_| ground.limits.cpu) {
         let quota = u64::from(share.0) * CPU_PERIOD / 1000;
         resources.insert("cpu".to_owned(), json!({ "quota": quota, "period": CPU_PERIOD }));
     }
-    resources.extend(spec.pids.map(|most| ("pids".to_owned(), json!({ "limit": most }))));
+    resources
+        .extend(spec.pids.filter(|_| ground.limits.pids).map(|most| ("pids".to_owned(), json!({ "limit": most }))));
     Value::Object(resources)
 }
 

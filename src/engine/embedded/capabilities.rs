@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::Path;
 
+use rustix::process::{geteuid, getgroups};
 use rustix::thread::{CapabilitySet, capability_is_in_bounding_set};
 
 use super::bundle::{Ground, OCI_VERSION};
 use super::cgroups;
 use super::ids::IdRange;
 use super::runtime::{OWN, OWN_VERSION, Runtime};
+use super::userns::Outer;
 use crate::engine::{Capabilities, CellCaps, CellSpec, CgroupVersion, EngineKind};
 use crate::policy::Apparmor;
 
@@ -22,7 +24,7 @@ const GVISOR_REFUSES: CapabilitySet =
 /// Reads them.
 pub fn read() -> Capabilities {
     let uname = rustix::system::uname();
-    let (cgroup_version, limits) = cgroups::limits();
+    let (cgroup_version, limits, unlimited) = cgroups::limits();
     Capabilities {
         kind: EngineKind::Embedded,
         version: OWN_VERSION.to_owned(),
@@ -32,8 +34,9 @@ pub fn read() -> Capabilities {
         runtime_choice: true,
         cgroup_version,
         limits,
+        unlimited,
         security: security(),
-        rootless: !rustix::process::geteuid().is_root(),
+        rootless: !geteuid().is_root(),
         local: true,
         kernel: uname.release().to_string_lossy().into_owned(),
         architecture: uname.machine().to_string_lossy().into_owned(),
@@ -59,10 +62,17 @@ pub fn ground(spec: &CellSpec, runtime: &Runtime) -> Ground {
     let can_give = |(_, cap): &(&str, CapabilitySet)| matches!(capability_is_in_bounding_set(*cap), Ok(true));
     let takes = |(_, cap): &(&str, CapabilitySet)| !runtime.is_gvisor() || !GVISOR_REFUSES.contains(*cap);
     let capabilities = CapabilitySet::all().iter_names().filter(can_give).filter(takes);
+    let outer = (!geteuid().is_root()).then(|| Outer::holding(spec.user));
+    let (cgroups, limits, _) = cgroups::limits();
     Ground {
         capabilities: capabilities.map(|(name, _)| format!("CAP_{name}")).collect(),
-        swap: cgroups::limits().1.swap,
-        ids: IdRange::holding(spec.user, ID_OWNER, &ranges),
+        cgroups,
+        limits,
+        ids: match outer {
+            Some(_) => IdRange::below_root(),
+            None => IdRange::holding(spec.user, ID_OWNER, &ranges),
+        },
+        outer,
     }
 }
 
@@ -88,15 +98,30 @@ fn is_loaded(profiles: &str) -> bool {
 /// What is asked for and cannot be had here, though its layer can.
 pub fn shortfalls(spec: &CellSpec, ground: &Ground) -> Vec<String> {
     let mut warnings = Vec::new();
-    if spec.memory.is_some() && !ground.swap {
+    if ground.outer.as_ref().is_some_and(Outer::is_alone) {
+        warnings.push(alone(spec.user.0));
+    }
+    if spec.memory.is_some() && ground.limits.memory && !ground.limits.swap {
         warnings.push("this kernel does not account for swap: memory alone is limited".to_owned());
     }
-    if spec.caps == CellCaps::All && cgroups::limits().0 == Some(CgroupVersion::V2) {
+    // An ordinary user's cell has no devices but those that it is shown.
+    if spec.caps == CellCaps::All && ground.outer.is_none() && ground.cgroups == Some(CgroupVersion::V2) {
         warnings.push(
             "on cgroup v2 this engine has no filter for devices: with every capability the cell may use any".to_owned(),
         );
     }
     warnings
+}
+
+/// What it means that this user has one id only.
+fn alone(user: u32) -> String {
+    let me = geteuid().as_raw();
+    let others = getgroups().is_ok_and(|groups| groups.iter().any(|group| *group != rustix::process::getegid()));
+    let groups = if others { " and keeps this user's groups, which the kernel lets nobody leave" } else { "" };
+    format!(
+        "user: uid {user} of the cell is this user, {me}, to the machine{groups}; for ids of nobody's give this user \
+         65536 in /etc/subuid and /etc/subgid, and have newuidmap (package uidmap)"
+    )
 }
 
 #[cfg(test)]

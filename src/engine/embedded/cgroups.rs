@@ -1,14 +1,120 @@
-//! A cell's control groups by the cell's name, for whoever has nothing but that: what they tell, and their end.
+//! A cell's control groups: where they may be made, and, for whoever has nothing but the cell's place, what they tell
+//! and their end.
 
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use libcontainer::oci_spec::runtime::LinuxNamespaceType;
+use rustix::fs::CWD;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, fsconfig_create, fsmount, fsopen, move_mount,
+};
+use rustix::process::geteuid;
+use serde::{Deserialize, Serialize};
 
 use super::bundle::cgroup_path;
-use super::place;
-use crate::engine::{CellName, CgroupVersion, Limits};
+use super::place::{self, Place};
+use super::userns::unshare;
+use crate::engine::{CgroupVersion, Limits};
 use crate::kernel::cgroup::{self, Cgroup};
+
+/// Where control groups are mounted.
+const MOUNTED: &str = "/sys/fs/cgroup";
+
+/// Starts a command as a scope, which is a control group of systemd's (systemd-run(1)).
+const SYSTEMD_RUN: &str = "/usr/bin/systemd-run";
+
+/// Who makes a cell's control groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Manner {
+    /// Root does, beside those of the machine.
+    Machine,
+    /// An ordinary user does, in a scope that systemd delegates to it.
+    Delegated,
+    /// Nobody: the cell is in those of whoever runs hotcell.
+    None,
+}
+
+/// How it is done for this user.
+pub fn manner() -> Manner {
+    match (geteuid().is_root(), delegated()) {
+        (true, _) => Manner::Machine,
+        (false, Ok(_)) => Manner::Delegated,
+        (false, Err(_)) => Manner::None,
+    }
+}
+
+/// The limits that systemd lets this ordinary user set (user@.service, `Delegate=`), or why there are none.
+fn delegated() -> Result<Limits, String> {
+    if cgroup::limits().map(|(version, _)| version) != Some(CgroupVersion::V2) {
+        return Err("cgroup v1 delegates nothing to ordinary users".to_owned());
+    }
+    let manager = std::env::var_os("XDG_RUNTIME_DIR").map(|dir| Path::new(&dir).join("systemd/private"));
+    if !manager.is_some_and(|socket| socket.exists()) || !Path::new(SYSTEMD_RUN).exists() {
+        return Err(
+            "only systemd's user manager delegates control groups to ordinary users, and none is here".to_owned()
+        );
+    }
+    let user = geteuid().as_raw();
+    let file = format!("{MOUNTED}/user.slice/user-{user}.slice/user@{user}.service/cgroup.controllers");
+    let controllers = fs::read_to_string(&file).map_err(|error| format!("{file}: {error}"))?;
+    let has = |name: &str| controllers.split_whitespace().any(|have| have == name);
+    Ok(Limits { memory: has("memory"), swap: has("memory"), cpu: has("cpu"), pids: has("pids") })
+}
+
+/// The version of the hierarchy, which limits it has for this user, and why not all of them.
+pub fn limits() -> (Option<CgroupVersion>, Limits, Option<String>) {
+    let none = Limits { memory: false, swap: false, cpu: false, pids: false };
+    let (version, limits) = cgroup::limits().map_or((None, none), |(version, limits)| (Some(version), limits));
+    if geteuid().is_root() {
+        return (version, limits, None);
+    }
+    match delegated() {
+        Ok(limits) => (version, limits, Some("systemd does not delegate its controller to this user".to_owned())),
+        Err(why) => (version, none, Some(why)),
+    }
+}
+
+/// A command that starts another one in a scope of this name, which goes with its last process.
+pub fn in_scope(name: &str) -> Command {
+    let mut command = Command::new(SYSTEMD_RUN);
+    command.args(["--user", "--scope", "--quiet", "--collect", "--property=Delegate=yes", "--unit", name, "--"]);
+    command.env_clear().envs(std::env::vars_os().filter(|(name, _)| name == "XDG_RUNTIME_DIR"));
+    command
+}
+
+/// Shows a monitor in a user namespace the control groups from its own on, as libcontainer looks for them; where none
+/// can be made they are read-only, and libcontainer leaves the cell where it is.
+///
+/// # Errors
+/// What the system said.
+pub fn show(manner: Manner, place: &Place) -> io::Result<()> {
+    if manner == Manner::Machine {
+        return Ok(());
+    }
+    let delegated = manner == Manner::Delegated;
+    if delegated {
+        let own = fs::read_to_string("/proc/self/cgroup")?;
+        let scope = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default();
+        place.note_cgroup(&format!("{scope}{}", cgroup_path(&place.name())))?;
+    }
+    unshare(LinuxNamespaceType::Cgroup)?;
+    let context = fsopen("cgroup2", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_create(&context)?;
+    let attributes = if delegated { MountAttrFlags::empty() } else { MountAttrFlags::MOUNT_ATTR_RDONLY };
+    let mounted = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+    move_mount(&mounted, "", CWD, MOUNTED, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    if delegated {
+        // A group with processes has no limited groups below it (cgroups(7), "no internal processes").
+        let own = Path::new(MOUNTED).join("monitor");
+        fs::create_dir(&own)?;
+        fs::write(own.join("cgroup.procs"), "0")?;
+    }
+    Ok(())
+}
 
 /// The groups of one cell, in each hierarchy.
 #[derive(Clone, Debug)]
@@ -21,8 +127,8 @@ impl Groups {
     ///
     /// # Errors
     /// When this process's mounts cannot be read.
-    pub fn of(cell: &CellName) -> io::Result<Self> {
-        let mut directories = cgroup::directories(&cgroup_path(&cell.0))?;
+    pub fn of(place: &Place) -> io::Result<Self> {
+        let mut directories = cgroup::directories(&place.cgroup())?;
         directories.retain(|directory| directory.exists());
         Ok(Self { directories })
     }
@@ -77,12 +183,6 @@ fn members(directory: &Path) -> Vec<u32> {
 }
 
 /// The cell's meters; `None` where it has no group.
-pub fn meters(cell: &CellName) -> Option<cgroup::Meters> {
-    Some(Cgroup::at(&cgroup_path(&cell.0)).ok()?.meters())
-}
-
-/// The version of the hierarchy and which limits it has here.
-pub fn limits() -> (Option<CgroupVersion>, Limits) {
-    let none = Limits { memory: false, swap: false, cpu: false, pids: false };
-    cgroup::limits().map_or((None, none), |(version, limits)| (Some(version), limits))
+pub fn meters(place: &Place) -> Option<cgroup::Meters> {
+    Some(Cgroup::at(&place.cgroup()).ok()?.meters())
 }

@@ -10,7 +10,7 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
     recvmsg, send, sendmsg,
 };
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::runtime::Streams;
 
@@ -19,6 +19,9 @@ const RUNS: u8 = b'+';
 
 /// What begins the answer of one whose cell does not.
 const FAILED: u8 = b'-';
+
+/// What a monitor says that waits for the ids of its user namespace.
+const ASKS: u8 = b'?';
 
 /// An answer is cut after this many bytes.
 const LONGEST: u64 = 4096;
@@ -75,14 +78,37 @@ pub fn tell(socket: &OwnedFd, started: Result<(), &str>) {
     let _ = send(socket, &answer, SendFlags::NOSIGNAL);
 }
 
-/// Waits for what the monitor tells; the outer error is the socket's.
+/// The monitor, in a user namespace without ids, waits until it has some.
 ///
 /// # Errors
-/// What the socket said, or that the monitor ended without a word.
-pub async fn told(socket: UnixStream) -> io::Result<Result<(), String>> {
+/// What the socket said, or that hotcell could not give them.
+pub fn ask(socket: &OwnedFd) -> io::Result<()> {
+    send(socket, &[ASKS], SendFlags::NOSIGNAL)?;
+    let mut answer = [0; 1];
+    match rustix::io::retry_on_intr(|| rustix::io::read(socket, &mut answer))? {
+        0 => Err(io::Error::other("its ids were not mapped")),
+        _ => Ok(()),
+    }
+}
+
+/// Waits for what the monitor tells; the outer error is the socket's. `map` gives the monitor its ids, where it asks.
+///
+/// # Errors
+/// What the socket said, that the monitor ended without a word, or what `map` said.
+pub async fn told<F>(socket: UnixStream, map: impl FnOnce() -> F) -> io::Result<Result<(), String>>
+where
+    F: Future<Output = io::Result<()>>,
+{
     socket.set_nonblocking(true)?;
-    let socket = tokio::net::UnixStream::from_std(socket)?;
-    let mut answer = Vec::new();
+    let mut socket = tokio::net::UnixStream::from_std(socket)?;
+    let mut answer = vec![0; 1];
+    let length = socket.read(&mut answer).await?;
+    answer.truncate(length);
+    if answer == [ASKS] {
+        map().await?;
+        socket.write_all(&[RUNS]).await?;
+        answer.clear();
+    }
     // The monitor closes its end behind its answer.
     socket.take(LONGEST).read_to_end(&mut answer).await?;
     match answer.split_first() {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// How many ids a namespace has from 0 at least: all that 16-bit programs know.
-const COUNT: u32 = 65_536;
+pub const COUNT: u32 = 65_536;
 
 /// Where no range is set aside: high enough that no person, service or container range has it.
 const HIGH: u32 = 0x7000_0000;
@@ -21,13 +21,13 @@ impl IdRange {
     /// else one high above all.
     pub fn holding(ids: (u32, u32), owner: &str, ranges: &str) -> Self {
         let count = COUNT.max(ids.0.max(ids.1).saturating_add(1));
-        let base = ranges.lines().find_map(|line| {
-            let (base, length) = line.strip_prefix(owner)?.strip_prefix(':')?.split_once(':')?;
-            let (base, length): (u32, u32) = (base.parse().ok()?, length.trim().parse().ok()?);
-            (length >= count).then_some(base)
-        });
-        let base = base.unwrap_or(HIGH);
+        let base = range_of(owner, ranges, count).unwrap_or(HIGH);
         Self { base, count: count.min(u32::MAX - base) }
+    }
+
+    /// All of an ordinary user's namespace but its root, who is the user itself.
+    pub fn below_root() -> Self {
+        Self { base: 1, count: COUNT }
     }
 
     /// What root in the cell is here.
@@ -39,6 +39,15 @@ impl IdRange {
     pub fn mappings(self) -> Value {
         json!([{ "containerID": 0, "hostID": self.base, "size": self.count }])
     }
+}
+
+/// Where the ids begin that are set aside for `owner` in a text such as `/etc/subuid`: so many at least, in a row.
+pub fn range_of(owner: &str, ranges: &str, count: u32) -> Option<u32> {
+    ranges.lines().find_map(|line| {
+        let (base, length) = line.strip_prefix(owner)?.strip_prefix(':')?.split_once(':')?;
+        let (base, length): (u32, u32) = (base.parse().ok()?, length.trim().parse().ok()?);
+        (length >= count).then_some(base)
+    })
 }
 
 #[cfg(test)]

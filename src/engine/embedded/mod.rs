@@ -15,29 +15,33 @@ mod remove;
 mod root;
 mod runtime;
 mod streams;
+mod userns;
 mod view;
 
 use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use rustix::fs::CWD;
+use rustix::fs::{Access, CWD, MemfdFlags, SealFlags, access, fcntl_add_seals, memfd_create};
 use rustix::mount::{OpenTreeFlags, open_tree};
+use rustix::process::geteuid;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::mpsc;
 
-use self::cgroups::meters;
-use self::ids::IdRange;
+use self::bundle::Ground;
+use self::cgroups::{Manner, meters};
 use self::monitor::{ORDER, Order};
 use self::place::{Place, Role};
 use self::root::Stage;
 use self::runtime::{Runtime, Streams};
+use self::userns::Outer;
 use self::view::{Root, View};
 use super::{
     Attached, Capabilities, CellName, CellNetwork, CellSpec, Created, Endpoint, Engine, EngineError, EngineKind,
@@ -69,12 +73,31 @@ pub struct EmbeddedEngine {
     attached: Mutex<HashMap<CellName, Streams>>,
 }
 
-/// An executable that a cell's process 1 is started from and may see as `/proc/1/exe`: held through a read-only mount,
-/// so that no cell can write to it (CVE-2019-5736 tells how one could).
+/// An executable that a cell's process 1 is started from and may see as `/proc/1/exe`: held so that no cell can write
+/// to it (CVE-2019-5736 tells how one could), by root through a read-only mount, by others as a sealed
+/// copy where it is theirs.
 struct Program(OwnedFd);
 
 impl Program {
     fn hold(path: &Path) -> io::Result<Self> {
+        let user = geteuid();
+        if user.is_root() {
+            return Self::mount(path);
+        }
+        let file = fs::File::open(path)?;
+        let can_write = file.metadata()?.uid() == user.as_raw() || access(path, Access::WRITE_OK).is_ok();
+        if can_write { Self::copy(file) } else { Ok(Self(file.into())) }
+    }
+
+    fn copy(mut program: fs::File) -> io::Result<Self> {
+        let copy = memfd_create("hotcell", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+        let mut file = fs::File::from(copy);
+        io::copy(&mut program, &mut file)?;
+        fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+        Ok(Self(file.into()))
+    }
+
+    fn mount(path: &Path) -> io::Result<Self> {
         let flags = OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::OPEN_TREE_CLONE;
         let held = open_tree(CWD, fs::canonicalize(path)?, flags)?;
         root::restrict(held.as_fd())?;
@@ -106,8 +129,8 @@ impl EmbeddedEngine {
     /// # Errors
     /// When this user or this kernel cannot make cells.
     pub fn with_program(endpoint: &Endpoint, images: Store, program: &Path) -> Result<Self, EngineError> {
-        if !rustix::process::geteuid().is_root() {
-            return Err(EngineError::NeedsRoot);
+        if let Some(why) = (!geteuid().is_root()).then(userns::refusal).flatten() {
+            return Err(EngineError::NoUserNamespaces { why });
         }
         crate::kernel::cgroup::expect_moves();
         let file = |source| EngineError::File { operation: "hold the monitor's program", path: program.into(), source };
@@ -156,13 +179,19 @@ impl EmbeddedEngine {
         attached.map_or_else(Streams::nothing, Ok)
     }
 
-    fn spawn(&self, place: &Place, socket: OwnedFd) -> io::Result<tokio::process::Child> {
-        let mut command = Command::new(self.program.path());
+    fn spawn(&self, place: &Place, groups: Manner, socket: OwnedFd) -> io::Result<tokio::process::Child> {
+        let mut command = match groups {
+            Manner::Delegated => cgroups::in_scope(&place.name()),
+            Manner::Machine | Manner::None => Command::new(self.program.path()),
+        };
+        if groups == Manner::Delegated {
+            command.arg(self.program.path());
+        } else {
+            command.arg0("hotcell-monitor").env_clear();
+        }
         command
-            .arg0("hotcell-monitor")
             .arg(MONITOR_SUBCOMMAND)
             .arg(place.dir())
-            .env_clear()
             .env("PATH", runtime::PLACES)
             .current_dir("/")
             .stdin(socket)
@@ -173,16 +202,18 @@ impl EmbeddedEngine {
 }
 
 /// What the cell is to be made of.
-fn order(spec: &CellSpec, root: Root, runtime: Runtime, ids: IdRange) -> Order {
+fn order(spec: &CellSpec, root: Root, runtime: Runtime, ground: &Ground) -> Order {
     let stage = Stage {
         root,
         writable: !spec.read_only,
         binds: spec.binds.iter().map(|bind| (bind.host.clone(), bind.cell.clone())).collect(),
         workdir: spec.workdir.clone(),
-        root_id: if spec.userns { ids.root() } else { 0 },
+        owner: ground.owner(spec),
+        in_userns: ground.outer.is_some(),
     };
     let host_network = spec.network == CellNetwork::Host;
-    Order { name: spec.name.0.clone(), runtime, stage, host_network }
+    let (outer, groups) = (ground.outer.clone(), cgroups::manner());
+    Order { name: spec.name.0.clone(), runtime, stage, host_network, outer, groups }
 }
 
 /// Says what was being done to which cell.
@@ -204,7 +235,7 @@ impl Engine for EmbeddedEngine {
         const OPERATION: &str = "create cell";
         let runtime = self.runtime(spec.runtime.as_deref())?;
         let ground = capabilities::ground(spec, &runtime);
-        let order = order(spec, self.root_of(spec)?, runtime, ground.ids);
+        let order = order(spec, self.root_of(spec)?, runtime, &ground);
         let (apparmor, unloaded) = capabilities::apparmor(spec.apparmor.as_deref());
         let config =
             bundle::config(&CellSpec { apparmor, ..spec.clone() }, &ground).map_err(fault(OPERATION, &spec.name))?;
@@ -232,14 +263,17 @@ impl Engine for EmbeddedEngine {
         const OPERATION: &str = "start cell";
         let place = self.found(OPERATION, cell)?;
         let spawned = || {
+            let order: Order = serde_json::from_slice(&place.read(ORDER)?)?;
             let (ours, monitors) = channel::pair()?;
             channel::give(&ours, &self.streams(cell)?)?;
-            Ok((ours, self.spawn(&place, monitors)?))
+            Ok((ours, self.spawn(&place, order.groups, monitors)?, order.outer))
         };
-        let (socket, mut monitor) = spawned().map_err(|error: io::Error| fault(OPERATION, cell)(error))?;
+        let (socket, mut monitor, outer) = spawned().map_err(|error: io::Error| fault(OPERATION, cell)(error))?;
+        let map = || map(outer, monitor.id());
+        let told = channel::told(socket, map).await;
         // It is this process's child and is reaped here; how it ended is on disk.
         tokio::spawn(async move { monitor.wait().await });
-        let told = channel::told(socket).await.map_err(fault(OPERATION, cell))?;
+        let told = told.map_err(fault(OPERATION, cell))?;
         told.map_err(fault(OPERATION, cell))
     }
 
@@ -260,15 +294,15 @@ impl Engine for EmbeddedEngine {
             pid: init.map(|init| init.pid),
             running: init.is_some(),
             exit_code,
-            oom_killed: meters(cell).is_some_and(|meters| meters.read().1.oom_kills > 0),
+            oom_killed: meters(&place).is_some_and(|meters| meters.read().1.oom_kills > 0),
         })
     }
 
     async fn usage(&self, cell: &CellName) -> Result<Sample, EngineError> {
         const OPERATION: &str = "ask for the use of cell";
-        self.found(OPERATION, cell)?;
+        let place = self.found(OPERATION, cell)?;
         let gone = || EngineError::CellGone { operation: OPERATION, cell: cell.clone() };
-        meters(cell).map(|meters| meters.read().0).ok_or_else(gone)
+        meters(&place).map(|meters| meters.read().0).ok_or_else(gone)
     }
 
     async fn kill(&self, cell: &CellName) -> Result<(), EngineError> {
@@ -280,7 +314,7 @@ impl Engine for EmbeddedEngine {
 
     async fn remove(&self, cell: &CellName) -> Result<(), EngineError> {
         self.attached.lock().unwrap_or_else(PoisonError::into_inner).remove(cell);
-        remove::remove(&self.place(cell), cell).await.map_err(fault("remove cell", cell))
+        remove::remove(&self.place(cell)).await.map_err(fault("remove cell", cell))
     }
 
     async fn owned_cells(&self) -> Result<Vec<OwnedCell>, EngineError> {
@@ -318,6 +352,16 @@ impl Engine for EmbeddedEngine {
     ) -> Result<(), EngineError> {
         Err(EngineError::NoDockerfile)
     }
+}
+
+/// Gives a monitor in a user namespace its ids.
+///
+/// # Errors
+/// What the kernel or the helper said.
+async fn map(outer: Option<Outer>, monitor: Option<u32>) -> io::Result<()> {
+    let Some((outer, monitor)) = outer.zip(monitor) else { return Ok(()) };
+    // A helper is run and waited for.
+    tokio::task::spawn_blocking(move || outer.write(monitor)).await.map_err(io::Error::other)?
 }
 
 /// Waits for the end of a process.

@@ -9,10 +9,12 @@ use std::process::ExitCode;
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
+use super::cgroups::{self, Manner};
 use super::channel;
 use super::place::{Place, Role};
 use super::root::{self, RootError, Stage};
 use super::runtime::{Running, Runtime, RuntimeError, Start};
+use super::userns::{self, Outer};
 use crate::engine::{CellName, CellNetwork};
 
 /// The subcommand under which hotcell runs itself as a monitor.
@@ -32,6 +34,10 @@ pub struct Order {
     pub stage: Stage,
     /// It has this machine's network.
     pub host_network: bool,
+    /// The user namespace around it, where an ordinary user makes it.
+    pub outer: Option<Outer>,
+    /// Where its control groups are.
+    pub groups: Manner,
 }
 
 /// Why a cell was not started.
@@ -84,16 +90,18 @@ fn start(place: &Place, socket: &OwnedFd) -> Result<Running, MonitorError> {
     // Signals meant for the workbench's terminal are not for it, nor for the cell.
     let _ = rustix::process::setsid();
     rustix::process::umask(Mode::from_raw_mode(0o022));
-    // libcontainer leaves the groups of whoever runs it where the cell's user has none of its own.
-    rustix::thread::set_thread_groups(&[]).map_err(MonitorError::io("leaving this user's groups"))?;
     place.note(Role::Monitor, std::process::id()).map_err(MonitorError::io("noting the monitor"))?;
     let order = place.read(ORDER).map_err(MonitorError::io("reading the order"))?;
     let order: Order = serde_json::from_slice(&order).map_err(MonitorError::io("reading the order"))?;
     let streams = channel::take(socket).map_err(MonitorError::io("taking the cell's streams"))?;
+    match &order.outer {
+        Some(outer) => userns::enter(socket, outer).map_err(MonitorError::io("entering a user namespace"))?,
+        // libcontainer leaves the groups of whoever runs it where the cell's user has none of its own.
+        None => rustix::thread::set_thread_groups(&[]).map_err(MonitorError::io("leaving this user's groups"))?,
+    }
     root::assemble(&order.stage, place)?;
+    cgroups::show(order.groups, place).map_err(MonitorError::io("finding a place among the control groups"))?;
     let name = CellName(order.name);
     let network = if order.host_network { CellNetwork::Host } else { CellNetwork::None };
-    let running = order.runtime.start(Start { place, name: &name, network, streams, lock })?;
-    place.note(Role::Init, running.init).map_err(MonitorError::io("noting process 1"))?;
-    Ok(running)
+    Ok(order.runtime.start(Start { place, name: &name, network, streams, lock })?)
 }

@@ -9,6 +9,7 @@
 //!   lock          held by the monitor and by what it forks, until each has executed something else or ended
 //!   monitor       the monitor, once it runs: PID START
 //!   init          process 1 of the cell, once it runs: PID START
+//!   cgroup        where its control groups are, unless they are with those of all cells
 //!   exit          its exit code, once it has ended
 //!   rootfs/       where the monitor, in a mount namespace of its own, assembles the root
 //!   state/        the runtime's own
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 
-use super::bundle::ROOTFS;
+use super::bundle::{ROOTFS, cgroup_path};
 use crate::engine::CellName;
 use crate::kernel::procfs;
 
@@ -65,6 +66,24 @@ impl Place {
     /// Whether the cell is made and not removed.
     pub fn exists(&self) -> bool {
         self.dir.exists()
+    }
+
+    /// The cell's name.
+    pub fn name(&self) -> String {
+        self.dir.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Notes where the cell's control groups are, relative to each hierarchy's mount.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn note_cgroup(&self, path: &str) -> io::Result<()> {
+        self.write("cgroup", path.as_bytes())
+    }
+
+    /// Where its control groups are, if there are any: where all cells' are unless something else is noted.
+    pub fn cgroup(&self) -> String {
+        fs::read_to_string(self.dir.join("cgroup")).unwrap_or_else(|_| cgroup_path(&self.name()))
     }
 
     /// Where the root is assembled.

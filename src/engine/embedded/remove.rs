@@ -3,14 +3,15 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
 use super::cgroups::Groups;
 use super::ended;
-use super::place::{Place, Process, Role, kill};
-use crate::engine::CellName;
+use super::monitor::SUBCOMMAND as MONITOR_SUBCOMMAND;
+use super::place::{Place, Process, Role, kill, open};
 
 /// How long a cell's processes may take to die.
 const DYING: Duration = Duration::from_secs(10);
@@ -25,9 +26,9 @@ const LOOK: Duration = Duration::from_millis(2);
 ///
 /// # Errors
 /// When a process does not die, or something cannot be removed.
-pub async fn remove(place: &Place, cell: &CellName) -> io::Result<()> {
+pub async fn remove(place: &Place) -> io::Result<()> {
     let until = Instant::now() + DYING;
-    while !is_dead(place, cell).await? {
+    while !is_dead(place).await? {
         if Instant::now() > until {
             return Err(io::Error::other("its processes do not die"));
         }
@@ -37,15 +38,17 @@ pub async fn remove(place: &Place, cell: &CellName) -> io::Result<()> {
 }
 
 /// Does what can be done for the cell's end at this moment; false where something still stands.
-async fn is_dead(place: &Place, cell: &CellName) -> io::Result<bool> {
+async fn is_dead(place: &Place) -> io::Result<bool> {
     let monitor = place.process(Role::Monitor);
-    if place.process(Role::Init).is_none()
-        && let Some(monitor) = monitor
-    {
+    if let Some(init) = place.process(Role::Init) {
+        // With process 1 the kernel kills all of its pid namespace, so none of it needs a control group to be found.
+        init.kill();
+    } else {
         // It is still at its start, or was when it died.
-        monitor.kill_group();
+        monitor.into_iter().for_each(Process::kill_group);
+        forked(place).into_iter().filter_map(open).for_each(|process| kill(&process));
     }
-    let groups = Groups::of(cell)?;
+    let groups = Groups::of(place)?;
     groups.processes().iter().for_each(kill);
     // It reaps process 1 and goes.
     if let Some(monitor) = monitor.and_then(Process::open) {
@@ -58,13 +61,25 @@ async fn is_dead(place: &Place, cell: &CellName) -> io::Result<bool> {
         alone => alone,
     };
     // Those of a start that was under way too.
-    if !Groups::of(cell)?.remove()? {
+    if !Groups::of(place)?.remove()? {
         return Ok(false);
     }
     match fs::remove_dir_all(place.dir()) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(true),
     }
+}
+
+/// Processes that a monitor of this cell was, or forked and that have not executed anything since: what becomes
+/// process 1 leaves its process group, and where there are no control groups nothing else tells of it.
+fn forked(place: &Place) -> Vec<u32> {
+    let order = [MONITOR_SUBCOMMAND.as_bytes(), place.dir().as_os_str().as_bytes()];
+    let is_one = |pid: &u32| {
+        let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        arguments.split(|byte| *byte == 0).skip(1).take(2).eq(order)
+    };
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_one).collect()
 }
 
 /// Takes the cell's lock, so that a monitor that comes late finds nothing to do; `None` while somebody has it.

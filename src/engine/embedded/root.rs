@@ -11,8 +11,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown, symlink};
 use std::path::{Component, Path, PathBuf};
 
-use libcontainer::namespaces::Namespaces;
-use libcontainer::oci_spec::runtime::{LinuxNamespaceBuilder, LinuxNamespaceType};
+use libcontainer::oci_spec::runtime::LinuxNamespaceType;
 use libcontainer::syscall::Syscall;
 use libcontainer::syscall::linux::{
     AT_EMPTY_PATH, AT_RECURSIVE, LinuxSyscall, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MountAttr,
@@ -21,11 +20,12 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, mkdirat, openat2};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
-    fsconfig_set_string, fsmount, fsopen, mount_change, move_mount, open_tree,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount_change, move_mount, open_tree,
 };
 use serde::{Deserialize, Serialize};
 
 use super::place::Place;
+use super::userns::unshare;
 use super::view::{Root, View};
 
 /// What a cell may write to a root that is not read-only, in bytes; what the `memory` layer allows bounds it too.
@@ -72,8 +72,10 @@ pub struct Stage {
     pub binds: Vec<(PathBuf, PathBuf)>,
     /// Where the cell's command begins, made where it is not there.
     pub workdir: PathBuf,
-    /// What root in the cell is on this machine.
-    pub root_id: u32,
+    /// Whose the root is, as the monitor sees it: user and group.
+    pub owner: (u32, u32),
+    /// The monitor is in a user namespace, where an overlay may keep its notes in a user's attributes alone.
+    pub in_userns: bool,
 }
 
 /// Enters a mount namespace of its own and assembles the root at the cell's place.
@@ -92,7 +94,7 @@ pub fn assemble(stage: &Stage, place: &Place) -> Result<(), RootError> {
     };
     cover(place)?;
     if let Some(image) = image {
-        overlay(&by_number(&image), &place.root(), &scratch(place)?, MountAttrFlags::empty())?;
+        overlay(stage, &by_number(&image), &place.root(), &scratch(place)?, MountAttrFlags::empty())?;
     } else if let Root::Host(view) = &stage.root {
         host(view, stage, place)?;
     }
@@ -111,9 +113,7 @@ fn by_number(held: &OwnedFd) -> PathBuf {
 }
 
 fn private_namespace() -> io::Result<()> {
-    let mount = LinuxNamespaceBuilder::default().typ(LinuxNamespaceType::Mount).build().map_err(io::Error::other)?;
-    let namespaces = Namespaces::try_from(Some(&vec![mount])).map_err(io::Error::other)?;
-    namespaces.apply_namespaces(|_| true).map_err(io::Error::other)?;
+    unshare(LinuxNamespaceType::Mount)?;
     Ok(mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?)
 }
 
@@ -218,7 +218,7 @@ fn tmpfs(at: &Path, size: u64, mode: &str) -> Result<(), RootError> {
 fn host(view: &View, stage: &Stage, place: &Place) -> Result<(), RootError> {
     let root = place.root();
     tmpfs(&root, if stage.writable { WRITABLE } else { MADE }, "755")?;
-    let own = |path: &Path| chown(path, Some(stage.root_id), Some(stage.root_id)).map_err(fault("giving away", path));
+    let own = |path: &Path| chown(path, Some(stage.owner.0), Some(stage.owner.1)).map_err(fault("giving away", path));
     own(&root)?;
     for (name, mode) in EMPTY {
         let path = root.join(name);
@@ -249,7 +249,8 @@ fn host(view: &View, stage: &Stage, place: &Place) -> Result<(), RootError> {
                 let at = root.join(tree);
                 fs::create_dir_all(&at).map_err(fault("making", &at))?;
                 let scratch = scratch.join(tree);
-                overlay(&here, &at, &scratch, MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV)?;
+                let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+                overlay(stage, &here, &at, &scratch, attributes)?;
             }
         }
     }
@@ -265,7 +266,13 @@ fn scratch(place: &Place) -> Result<PathBuf, RootError> {
 }
 
 /// Mounts a tree so that it can be written and stays as it is: what is written goes to `scratch`.
-fn overlay(lower: &Path, at: &Path, scratch: &Path, attributes: MountAttrFlags) -> Result<(), RootError> {
+fn overlay(
+    stage: &Stage,
+    lower: &Path,
+    at: &Path,
+    scratch: &Path,
+    attributes: MountAttrFlags,
+) -> Result<(), RootError> {
     let (upper, work) = (scratch.join("upper"), scratch.join("work"));
     for directory in [&upper, &work] {
         fs::create_dir_all(directory).map_err(fault("making", directory))?;
@@ -275,6 +282,10 @@ fn overlay(lower: &Path, at: &Path, scratch: &Path, attributes: MountAttrFlags) 
         fsconfig_set_string(&context, "lowerdir", lower)?;
         fsconfig_set_string(&context, "upperdir", &upper)?;
         fsconfig_set_string(&context, "workdir", &work)?;
+        if stage.in_userns {
+            // Linux 5.11.
+            fsconfig_set_flag(&context, "userxattr")?;
+        }
         fsconfig_create(&context)?;
         let mounted = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
         move_mount(&mounted, "", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)

@@ -17,8 +17,9 @@ use rustix::process::{Pid, PidfdFlags, WaitOptions, WaitStatus, pidfd_open, wait
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::cgroups::{self, Manner};
 use super::executor::Exact;
-use super::place::Place;
+use super::place::{Place, Role};
 use crate::engine::{CellName, CellNetwork};
 
 /// Our own runtime's name.
@@ -51,7 +52,7 @@ pub enum Runtime {
 }
 
 impl Runtime {
-    /// Those that this machine has, our own first.
+    /// Those that this machine has, our own first. The commands insist on control groups of the cell's own.
     pub fn all() -> Vec<Self> {
         let path = std::env::var("PATH").unwrap_or_default();
         let found = |name: &&str| {
@@ -59,7 +60,8 @@ impl Runtime {
             let program = places.map(|place| Path::new(place).join(name)).find(|program| program.is_file())?;
             Some(Self::Command { name: (*name).to_owned(), program })
         };
-        std::iter::once(Self::Own).chain(COMMANDS.iter().filter_map(found)).collect()
+        let commands = COMMANDS.iter().filter(|_| cgroups::manner() != Manner::None).filter_map(found);
+        std::iter::once(Self::Own).chain(commands).collect()
     }
 
     /// gVisor, which differs in more than its name.
@@ -132,8 +134,6 @@ fn io_fault<E: Into<io::Error>>(doing: &'static str) -> impl FnOnce(E) -> Runtim
 
 /// A cell that runs.
 pub struct Running {
-    /// Process 1.
-    pub init: u32,
     end: End,
 }
 
@@ -190,7 +190,7 @@ fn start_own(start: Start<'_>) -> Result<Running, RuntimeError> {
         let mut config = Spec::load(&path)?;
         let executor = Exact::of(&mut config);
         config.save(&path)?;
-        let mut container = ContainerBuilder::new(name.0.clone(), SyscallType::Linux)
+        let container = ContainerBuilder::new(name.0.clone(), SyscallType::Linux)
             .with_root_path(place.runtime_state())?
             .with_executor(executor)
             .with_stdin(stdin)
@@ -200,12 +200,21 @@ fn start_own(start: Start<'_>) -> Result<Running, RuntimeError> {
             .with_systemd(false)
             .with_detach(true)
             .build()?;
-        container.start()?;
-        Ok(container.pid().map_or(0, i32::from))
+        Ok(container)
     };
-    let pid = built().map_err(|error: libcontainer::error::LibcontainerError| RuntimeError::Own(chain(&error)))?;
-    let init = Pid::from_raw(pid).ok_or_else(|| RuntimeError::Own("it tells no process".to_owned()))?;
-    Ok(Running { init: pid.unsigned_abs(), end: End::Init(init) })
+    let said = |error: libcontainer::error::LibcontainerError| RuntimeError::Own(chain(&error));
+    let mut container = built().map_err(said)?;
+    let pid = container.pid().and_then(|pid| Pid::from_raw(pid.into()));
+    let init = pid.ok_or_else(|| RuntimeError::Own("it tells no process".to_owned()))?;
+    // Before it becomes anything: whoever removes the cell has to find it.
+    note(place, init.as_raw_pid().unsigned_abs())?;
+    container.start().map_err(said)?;
+    Ok(Running { end: End::Init(init) })
+}
+
+/// Notes process 1.
+fn note(place: &Place, init: u32) -> Result<(), RuntimeError> {
+    place.note(Role::Init, init).map_err(io_fault("noting process 1"))
 }
 
 /// An error with all that lies behind it.
@@ -233,7 +242,7 @@ fn start_command(name: &str, program: &Path, start: Start<'_>) -> Result<Running
         .spawn()
         .map_err(io_fault("running the runtime"))?;
     match await_pid(&watch, &mut child, place) {
-        Ok(Some(init)) => Ok(Running { init, end: End::Command(child) }),
+        Ok(Some(init)) => note(place, init).map(|()| Running { end: End::Command(child) }),
         Ok(None) => Err(RuntimeError::Command { name: name.to_owned(), said: last_words(&place.log()) }),
         Err(source) => Err(RuntimeError::Io { doing: "waiting for the runtime's process", source }),
     }

@@ -37,7 +37,15 @@ fn spec() -> CellSpec {
 
 fn ground() -> Ground {
     let capabilities = ["CAP_CHOWN", "CAP_KILL"].map(str::to_owned).to_vec();
-    Ground { capabilities, swap: true, ids: IdRange::holding((0, 0), "hotcell", "hotcell:500000:65536") }
+    let limits = Limits { memory: true, swap: true, cpu: true, pids: true };
+    let cgroups = Some(CgroupVersion::V1);
+    Ground {
+        capabilities,
+        cgroups,
+        limits,
+        ids: IdRange::holding((0, 0), "hotcell", "hotcell:500000:65536"),
+        outer: None,
+    }
 }
 
 fn written(spec: &CellSpec) -> Value {
@@ -74,8 +82,44 @@ fn limits_are_in_the_specifications_units() {
     assert_eq!(resources["memory"], json!({ "limit": 1000, "swap": 1024 }), "swap counts beyond memory");
     assert_eq!(resources["cpu"], json!({ "quota": 50_000, "period": 100_000 }));
     assert_eq!(resources["pids"], json!({ "limit": 64 }));
-    let ground = Ground { swap: false, ..ground() };
+    let limits = Limits { swap: false, ..ground().limits };
+    let ground = Ground { limits, ..ground() };
     assert!(config(&spec(), &ground).unwrap()["linux"]["resources"]["memory"]["swap"].is_null());
+}
+
+#[test]
+fn on_cgroup_v2_swap_is_limited_by_its_own_file() {
+    let ground = Ground { cgroups: Some(CgroupVersion::V2), ..ground() };
+    let none = CellSpec { memory: Some((Bytes(1000), Bytes(0))), ..spec() };
+    let resources = config(&none, &ground).unwrap()["linux"]["resources"].clone();
+    assert_eq!(
+        (&resources["memory"], &resources["unified"]),
+        (&json!({ "limit": 1000 }), &json!({ "memory.swap.max": "0" }))
+    );
+}
+
+/// What stands where an ordinary user makes the cell.
+#[test]
+fn an_ordinary_user_s_cell_is_in_the_outer_namespace_unless_it_can_have_its_own() {
+    let alone = Ground { outer: Some(Outer::of((7, 8), (1000, 100), None)), ids: IdRange::below_root(), ..ground() };
+    let ranged = Ground { outer: Some(Outer::of((7, 8), (1000, 100), Some((1, 1)))), ..alone.clone() };
+    let asked = CellSpec { userns: true, user: (7, 8), network: CellNetwork::Host, private_ipc: false, ..spec() };
+    let kinds = |ground: &Ground| kinds(&config(&asked, ground).unwrap()).contains(&"user");
+    assert!(!kinds(&alone) && kinds(&ranged));
+    assert_eq!((alone.owner(&asked), ranged.owner(&asked)), ((7, 8), (1, 1)));
+    let plain = CellSpec { userns: false, ..asked };
+    assert_eq!((alone.owner(&plain), ranged.owner(&plain)), ((7, 8), (0, 0)));
+    for ground in [alone, ranged] {
+        let config = config(&plain, &ground).unwrap();
+        assert!(mounted(&config, "/sys").is_none() && mounted(&config, "/dev/mqueue").is_none());
+    }
+}
+
+#[test]
+fn limits_that_cannot_be_had_are_not_asked_for() {
+    let none = Limits { memory: false, swap: false, cpu: false, pids: false };
+    let resources = config(&spec(), &Ground { limits: none, ..ground() }).unwrap()["linux"]["resources"].clone();
+    assert_eq!(resources.as_object().unwrap().keys().collect::<Vec<_>>(), ["devices"]);
 }
 
 #[test]
