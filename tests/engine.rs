@@ -4,6 +4,11 @@
 //! `HOTCELL_TEST_DOCKER` and `HOTCELL_TEST_PODMAN` name the engines, `HOTCELL_TEST_IMAGE`
 //! an image with `/usr/bin/python3` that Docker has (Podman gets it from there).
 
+#[path = "engine/daemons.rs"]
+mod daemons;
+#[path = "engine/embedded.rs"]
+mod embedded_only;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,6 +31,12 @@ use tempfile::TempDir;
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Mutex;
+
+use daemons::{an_engine_lost_in_mid_run_is_an_error_everywhere, an_image_is_built_from_a_context};
+use embedded_only::{
+    a_cell_leaves_no_group_no_mount_and_no_directory, another_process_removes_a_cell_that_is_being_made,
+    no_cell_can_write_to_the_program_that_made_it,
+};
 
 /// Prints what the kernel says of the process that runs it.
 const PROBE: &str = r#"
@@ -396,69 +407,6 @@ async fn a_removed_cell_with_a_shim_leaves_nothing(kind: EngineKind) {
     assert!(engine.owned_cells().await.unwrap().iter().all(|cell| cell.name != spec.name));
 }
 
-async fn an_engine_lost_in_mid_run_is_an_error_everywhere(kind: EngineKind) {
-    let real = engine(kind).await;
-    let directory = tempfile::tempdir().unwrap();
-    let socket = directory.path().join("engine.sock");
-    let target = address(kind).trim_start_matches("unix://").to_owned();
-    let listener = UnixListener::bind(&socket).unwrap();
-    // Aborting it cuts every connection at once, as a killed daemon does.
-    let proxy = tokio::spawn(async move {
-        let mut connections = tokio::task::JoinSet::new();
-        loop {
-            let (mut near, _) = listener.accept().await.unwrap();
-            let mut far = UnixStream::connect(&target).await.unwrap();
-            connections.spawn(async move { copy_bidirectional(&mut near, &mut far).await });
-        }
-    });
-    let address = format!("unix://{}", socket.display());
-    let engine = DockerEngine::connect(&Endpoint { address, ..endpoint(kind) }).await.unwrap();
-    let spec = hardened(kind, "import time; print('up', flush=True); time.sleep(60)");
-    engine.create(&spec).await.unwrap();
-    let mut attached = engine.attach(&spec.name).await.unwrap();
-    engine.start(&spec.name).await.unwrap();
-    assert_eq!(attached.output.recv().await.unwrap().unwrap().1, b"up\n");
-    let (waited, ()) = tokio::join!(engine.wait(&spec.name), async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        proxy.abort();
-    });
-    let last = attached.output.recv().await.expect("the lost stream is an item");
-    let asked = engine.inspect(&spec.name).await;
-    real.remove(&spec.name).await.unwrap();
-    for error in [waited.unwrap_err(), last.unwrap_err(), asked.unwrap_err()] {
-        assert!(matches!(error, EngineError::Gone { .. }), "{error:?}");
-    }
-}
-
-async fn an_image_is_built_from_a_context(kind: EngineKind) {
-    let engine = engine(kind).await;
-    let tag = format!("hotcell-test-{}:latest", std::process::id());
-    let mut context = tar::Builder::new(Vec::new());
-    let dockerfile = b"FROM scratch\nCOPY Dockerfile /Dockerfile\nWORKDIR /sandbox\n";
-    let mut header = tar::Header::new_gnu();
-    header.set_size(dockerfile.len() as u64);
-    header.set_mode(0o644);
-    context.append_data(&mut header, "Dockerfile", &dockerfile[..]).unwrap();
-    let _store = STORE.lock().await;
-    let (sender, mut progress) = tokio::sync::mpsc::channel(100);
-    engine.build_image(context.into_inner().unwrap(), &tag, sender).await.unwrap();
-    let mut lines = Vec::new();
-    while let Some(line) = progress.recv().await {
-        lines.push(line);
-    }
-    assert!(lines.iter().any(|line| line.contains("COPY Dockerfile")), "{lines:?}");
-    let built = engine.images().await.unwrap().into_iter().find(|image| image.reference.ends_with(&tag));
-    let built = built.expect("the image is listed");
-    assert!(built.size.0 > 0);
-    let to = if kind == EngineKind::Docker { "--host" } else { "--url" };
-    let removed = Command::new(kind.name()).args([to, &address(kind), "rmi", &built.reference]).output().unwrap();
-    assert!(removed.status.success(), "{}", String::from_utf8_lossy(&removed.stderr));
-
-    let (sender, _) = tokio::sync::mpsc::channel(1);
-    let error = engine.build_image(b"not a tar".to_vec(), &tag, sender).await.unwrap_err().to_string();
-    assert!(error.starts_with(&format!("build image {tag}: ")), "{error}");
-}
-
 async fn capabilities_tell_what_answers(kind: EngineKind) {
     let engine = engine(kind).await;
     let told = engine.capabilities().await.unwrap();
@@ -470,75 +418,6 @@ async fn capabilities_tell_what_answers(kind: EngineKind) {
     assert!(told.security.contains(&"seccomp".to_owned()), "{:?}", told.security);
     assert_eq!(told.runtime_choice, kind != EngineKind::Podman);
     assert!(told.limits.memory && told.limits.pids && told.limits.cpu);
-}
-
-/// Control groups of this name, in whatever hierarchy.
-fn groups(cell: &CellName) -> Vec<PathBuf> {
-    let hierarchies = std::fs::read_dir("/sys/fs/cgroup").unwrap().map(|entry| entry.unwrap().path());
-    let all = hierarchies.chain([PathBuf::from("/sys/fs/cgroup")]).map(|root| root.join("hotcell").join(&cell.0));
-    all.filter(|group| group.exists()).collect()
-}
-
-async fn a_cell_leaves_no_group_no_mount_and_no_directory(kind: EngineKind) {
-    let engine = engine(kind).await;
-    let mounts = || std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let spec = hardened(kind, "import time; time.sleep(60)");
-    engine.create(&spec).await.unwrap();
-    engine.start(&spec.name).await.unwrap();
-    assert!(!groups(&spec.name).is_empty());
-    assert!(!mounts().contains(&spec.name.0), "nothing of it is ever mounted on this machine: {}", mounts());
-    let used = engine.usage(&spec.name).await.unwrap();
-    assert!(used.memory.unwrap().0 > 0 && used.pids.unwrap() >= 1, "{used:?}");
-    // Another hotcell, such as a reaper, needs nothing but the address.
-    let program = Path::new(env!("CARGO_BIN_EXE_hotcell"));
-    let other = EmbeddedEngine::with_program(&endpoint(kind), Store::nowhere(), program).unwrap();
-    assert!(other.inspect(&spec.name).await.unwrap().running);
-    other.remove(&spec.name).await.unwrap();
-    assert_eq!(groups(&spec.name), [] as [PathBuf; 0]);
-    assert!(!Path::new(&address(kind)).join(&spec.name.0).exists());
-    assert!(matches!(engine.inspect(&spec.name).await, Err(EngineError::CellGone { .. })));
-}
-
-async fn another_process_removes_a_cell_that_is_being_made(kind: EngineKind) {
-    let (engine, other) = (engine(kind).await, engine(kind).await);
-    for pause in [0, 1, 2, 4, 6, 8, 10, 14, 20] {
-        let spec = hardened(kind, "import time; time.sleep(60)");
-        engine.create(&spec).await.unwrap();
-        let (started, removed) = tokio::join!(engine.start(&spec.name), async {
-            tokio::time::sleep(Duration::from_millis(pause)).await;
-            other.remove(&spec.name).await
-        });
-        removed.unwrap_or_else(|error| panic!("after {pause} ms, start {started:?}: {error}"));
-        // What was under way has had its time.
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        assert_eq!(groups(&spec.name), [] as [PathBuf; 0], "after {pause} ms, start {started:?}");
-        assert!(matches!(engine.inspect(&spec.name).await, Err(EngineError::CellGone { .. })));
-        let named = |entry: std::fs::DirEntry| {
-            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&line).contains(&spec.name.0)
-        };
-        assert!(!std::fs::read_dir("/proc").unwrap().flatten().any(named), "after {pause} ms: a monitor is left");
-    }
-}
-
-/// A cell whose command leads back to the program that made it must not be able to change that (CVE-2019-5736).
-async fn no_cell_can_write_to_the_program_that_made_it(kind: EngineKind) {
-    let engine = engine(kind).await;
-    let mut spec = bare(kind, "");
-    // hotcell as a reaper, which waits for the end of its input.
-    spec.command = ["/proc/self/exe", "__reap", "docker", "none", "none", "/none"].map(str::to_owned).to_vec();
-    engine.create(&spec).await.unwrap();
-    let attached = engine.attach(&spec.name).await.unwrap();
-    engine.start(&spec.name).await.unwrap();
-    let pid = engine.inspect(&spec.name).await.unwrap().pid.unwrap();
-    let own = rustix::fs::stat(env!("CARGO_BIN_EXE_hotcell")).unwrap();
-    let path = format!("/proc/{pid}/exe");
-    let seen = rustix::fs::stat(&path).unwrap();
-    assert_eq!((seen.st_dev, seen.st_ino), (own.st_dev, own.st_ino), "process 1 is this very program");
-    let flags = rustix::fs::statvfs(&path).unwrap().f_flag;
-    drop(attached);
-    engine.remove(&spec.name).await.unwrap();
-    assert!(flags.contains(rustix::fs::StatVfsMountFlags::RDONLY), "it is seen through a read-only mount: {flags:?}");
 }
 
 #[tokio::test]

@@ -100,8 +100,13 @@ fn threads_and_forks_beyond_counting_hold_up_nothing(engine: Engine) {
     assert_eq!(report.status(), 0, "{report}");
     let counted: u64 = report.denials_of("swapoff").iter().map(|denial| denial["count"].as_u64().unwrap()).sum();
     assert_eq!(counted, 100, "{report}");
+    // Where eight threads change their stacks all the time, one reading may fail, and then says why.
     let spun = report.denials_of("acct");
-    assert!(spun.iter().all(|denial| denial["source"]["line"] == 6), "{report}");
+    let (known, unknown): (Vec<&Value>, Vec<&Value>) = spun.iter().partition(|denial| denial["source"].is_object());
+    assert!(known.iter().all(|denial| denial["source"]["line"] == 6), "{report}");
+    let count = |denials: &[&Value]| denials.iter().map(|denial| denial["count"].as_u64().unwrap()).sum::<u64>();
+    assert!(count(&unknown) * 100 < count(&known), "{report}");
+    assert!(unknown.iter().all(|denial| !text(&denial["source_note"]).is_empty()), "{report}");
     assert!(report.duration_ms() < 20_000.0, "{report}");
 }
 

@@ -8,6 +8,8 @@ pub mod discover;
 pub mod docker;
 pub mod embedded;
 mod error;
+#[cfg(test)]
+mod samples;
 
 pub use error::EngineError;
 

@@ -175,40 +175,19 @@ fn signed(value: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::path::PathBuf;
 
     use super::*;
-    use crate::engine::{Bind, CellName, CellSeccomp};
-    use crate::policy::{Bytes, Millicores};
+    use crate::engine::Bind;
 
     fn spec() -> CellSpec {
         CellSpec {
-            name: CellName("hotcell-000000000000".to_owned()),
-            labels: BTreeMap::new(),
-            image: "code-sandbox:latest".to_owned(),
             command: vec!["/hotcell/shim".to_owned(), "--".to_owned()],
-            env: Vec::new(),
-            workdir: PathBuf::from("/sandbox"),
             binds: vec![Bind { host: PathBuf::from("/srv/a:b"), cell: PathBuf::from("/hotcell") }],
-            io: CellIo::Shim,
-            runtime: None,
-            network: CellNetwork::None,
-            read_only: true,
             tmpfs: Some("rw,noexec,size=1024".to_owned()),
-            memory: Some((Bytes(1000), Bytes(24))),
-            cpu: Some(Millicores(500)),
-            pids: Some(64),
             caps: CellCaps::Keep(Vec::new()),
-            no_new_privs: true,
-            seccomp: CellSeccomp::Unconfined,
-            apparmor: None,
-            selinux: None,
-            ulimits: vec![("core".to_owned(), 0, u64::MAX)],
-            user: (65534, 65534),
             userns: true,
-            private_ipc: true,
-            proc_masks: true,
+            ..CellSpec::sample()
         }
     }
 

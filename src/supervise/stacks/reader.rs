@@ -11,8 +11,9 @@ use super::jail;
 use super::wire::{Answer, LONGEST_TEXT, MOST_FRAMES, Question, RawFrame};
 use crate::kernel::procfs::{self, Image, Status, mapped_at};
 
-/// Threads other than the one that is held go on meanwhile, and a stack that changes while it is read is read again.
-const ATTEMPTS: u32 = 3;
+/// Threads other than the one that is held go on meanwhile, and where the stack of one changes while all are read, all
+/// are read again: a tenth of a millisecond each time.
+const ATTEMPTS: u32 = 20;
 
 /// Answers questions about the process until there are no more. `own` is the specimen's file as its cell sees it.
 ///

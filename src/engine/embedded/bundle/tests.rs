@@ -1,37 +1,11 @@
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
 use super::*;
-use crate::engine::{CellIo, CellName};
-use crate::policy::{Bytes, Millicores};
+use crate::policy::Bytes;
 
 fn spec() -> CellSpec {
     CellSpec {
-        name: CellName("hotcell-000000000000".to_owned()),
-        labels: BTreeMap::new(),
-        image: "host".to_owned(),
-        command: vec!["/hotcell/shim".to_owned()],
-        env: Vec::new(),
-        workdir: PathBuf::from("/sandbox"),
-        binds: Vec::new(),
-        io: CellIo::Shim,
-        runtime: None,
-        network: CellNetwork::None,
-        read_only: true,
         tmpfs: Some("rw,nosuid,nodev,noexec,size=1024,mode=1777".to_owned()),
-        memory: Some((Bytes(1000), Bytes(24))),
-        cpu: Some(Millicores(500)),
-        pids: Some(64),
         caps: CellCaps::Keep(vec!["CAP_CHOWN".to_owned()]),
-        no_new_privs: true,
-        seccomp: CellSeccomp::Unconfined,
-        apparmor: None,
-        selinux: None,
-        ulimits: vec![("core".to_owned(), 0, u64::MAX)],
-        user: (65534, 65534),
-        userns: false,
-        private_ipc: true,
-        proc_masks: true,
+        ..CellSpec::sample()
     }
 }
 
