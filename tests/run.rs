@@ -124,7 +124,7 @@ fn the_report_has_every_field_with_its_type(engine: Engine) {
         ("errno", json!("EPERM")),
         ("comm", json!("python3")),
         ("count", json!(1)),
-        ("source", Value::Null),
+        ("source", json!({ "file": "/sandbox/script.py", "line": 6, "function": "<module>" })),
     ] {
         assert_eq!(denial[field], value, "{field}: {report}");
     }
