@@ -24,6 +24,9 @@ const DONE: &[u8] = b"done";
 /// A create that was under way when the workbench died may still succeed: pauses before looking for it again.
 const LATE_CREATE: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(750)];
 
+/// How often an engine that does not answer in time is asked.
+const ATTEMPTS: u32 = 6;
+
 /// How often, and how many times, a cell that is made and not yet started is looked at.
 const START_LOOK: Duration = Duration::from_millis(50);
 const START_LOOKS: u32 = 14;
@@ -94,8 +97,19 @@ pub fn reap(remains: &Remains) -> Result<(), ReapError> {
         _ => Ok(()),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(remove_cell(remains, was_made))?;
+    runtime.block_on(remove_patiently(remains, was_made))?;
     Ok(directory?)
+}
+
+/// An engine that is too busy to answer is asked again; one that is gone is not.
+async fn remove_patiently(remains: &Remains, was_made: bool) -> Result<(), EngineError> {
+    for _ in 1..ATTEMPTS {
+        match remove_cell(remains, was_made).await {
+            Err(EngineError::Timeout { .. }) => {}
+            done => return done,
+        }
+    }
+    remove_cell(remains, was_made).await
 }
 
 async fn remove_cell(remains: &Remains, was_made: bool) -> Result<(), EngineError> {

@@ -259,7 +259,7 @@ def killed():
         held = specimen is not None and alive(specimen)
         process.send_signal(signal.SIGKILL)
     since = time.monotonic()
-    while time.monotonic() - since < 30 and (alive(specimen) or left()):
+    while time.monotonic() - since < 60 and (alive(specimen) or left()):
         time.sleep(0.2)
     check("kill -9 of hotcell leaves nothing", held and not alive(specimen) and not left(), left())
 
