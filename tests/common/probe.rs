@@ -56,6 +56,8 @@ pub enum Succeeds {
 pub enum Need {
     /// A file that only some kernels have.
     Kernel(PathBuf),
+    /// A view of cgroup v1 that reaches the root of a hierarchy.
+    CgroupRoot,
     TcpListener,
     AbstractListener,
     ShmSegment,
@@ -67,19 +69,8 @@ pub enum Need {
     ApparmorProfile,
 }
 
-const KEYS: [&str; 11] = [
-    "Tries",
-    "Technique",
-    "Layer",
-    "Behind",
-    "Evidence",
-    "Success",
-    "Succeeds",
-    "Under",
-    "Needs",
-    "Brief",
-    "Note",
-];
+const KEYS: [&str; 11] =
+    ["Tries", "Technique", "Layer", "Behind", "Evidence", "Success", "Succeeds", "Under", "Needs", "Brief", "Note"];
 
 impl Probe {
     /// Every file of `fixtures/` that is neither a twin nor the README, by name.
@@ -166,6 +157,7 @@ impl Need {
     fn read(said: &str) -> Self {
         match said.split_once(' ').unwrap_or((said, "")) {
             ("kernel", path) => Self::Kernel(PathBuf::from(path)),
+            ("cgroup-root", "") => Self::CgroupRoot,
             ("tcp-listener", "PORT") => Self::TcpListener,
             ("abstract-listener", "NAME") => Self::AbstractListener,
             ("shm-segment", "KEY") => Self::ShmSegment,
