@@ -3,7 +3,9 @@
 
 mod common;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::ffi::OsStr;
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Mutex;
@@ -25,15 +27,15 @@ const WORKERS: usize = 2;
 fn every_probe_says_what_it_tries_who_holds_it_and_when_it_succeeds_and_has_a_twin() {
     let probes = Probe::all();
     assert!(probes.iter().filter(|probe| probe.layer.is_some() && probe.under.is_empty()).count() >= 40);
-    let readme = std::fs::read_to_string(Specimen::fixture("README.md").path).unwrap();
+    let readme = fs::read_to_string(Specimen::fixture("README.md").path).unwrap();
     for probe in &probes {
         let name = &probe.name;
         assert!(probe.text.lines().count() <= MOST_LINES, "{name} is too long");
         assert!(technique_is_well_formed(&probe.technique), "{name}: {}", probe.technique);
-        assert_eq!(probe.layers().count(), probe.layers().collect::<std::collections::HashSet<_>>().len(), "{name}");
+        assert_eq!(probe.layers().count(), probe.layers().collect::<HashSet<_>>().len(), "{name}");
         assert_eq!(probe.layer.is_none(), probe.evidence.is_empty(), "{name}: a layer that holds shows evidence");
         assert!(probe.layer.is_some() || probe.behind.is_empty(), "{name}");
-        let twin = std::fs::read_to_string(Specimen::fixture(&probe.twin()).path);
+        let twin = fs::read_to_string(Specimen::fixture(&probe.twin()).path);
         let twin = twin.unwrap_or_else(|error| panic!("{}: {error}", probe.twin()));
         assert!(twin.lines().next().unwrap().contains(&format!("Harmless twin of {name}: ")), "{}", probe.twin());
         let layer = probe.layer.map_or("none", Layer::name);
@@ -102,7 +104,7 @@ impl Scene {
     /// A probe or its twin, ready to run.
     fn specimen(&self, probe: &Probe, file: &str) -> Specimen {
         if probe.needs == Some(Need::Compiler) {
-            return Specimen::c(&std::fs::read_to_string(Specimen::fixture(file).path).unwrap());
+            return Specimen::c(&fs::read_to_string(Specimen::fixture(file).path).unwrap());
         }
         let line = match (&probe.brief, &probe.needs) {
             (_, _) if file != probe.name => return Specimen::fixture(file),
@@ -116,7 +118,7 @@ impl Scene {
     }
 
     /// A run under `hardened` with these options.
-    fn run<S: AsRef<std::ffi::OsStr>>(&self, probe: &Probe, options: &[S]) -> Hotcell {
+    fn run<S: AsRef<OsStr>>(&self, probe: &Probe, options: &[S]) -> Hotcell {
         let mut run = Hotcell::hardened(self.engine).with(options);
         // The layers are what is looked at, not this machine's speed.
         if probe.layer != Some(Layer::Timeout) && !options.iter().any(|option| option.as_ref() == "--timeout") {
@@ -167,7 +169,7 @@ impl Scene {
             contained(probe, &held);
             annotated(probe, &held);
             for layer in &probe.behind {
-                self.alone(probe, *layer, &run);
+                self.alone(probe, *layer, run);
             }
         }
         let reached = match &probe.succeeds {
@@ -263,7 +265,7 @@ fn contained(probe: &Probe, report: &Report) {
                 report.met(probe.layer.unwrap().name(), what);
             }
             Evidence::Deadline => {
-                assert_eq!((report.status(), &report.json["timed_out"]), (124, &json!(true)), "{report}")
+                assert_eq!((report.status(), &report.json["timed_out"]), (124, &json!(true)), "{report}");
             }
             Evidence::Absence => assert!(report.denials().is_empty(), "{report}"),
         }
