@@ -5,11 +5,8 @@
 mod common;
 
 use std::fs;
-use std::io::Write;
-use std::net::TcpListener;
-use std::process::Command;
-use std::thread;
 
+use common::host::{self, Segment};
 use common::liar::Liar;
 use common::{Engine, Hotcell, Report, Specimen, on_every_engine, own_uid};
 use serde_json::{Value, json};
@@ -38,15 +35,9 @@ fn user() -> (u32, String) {
     (uid, format!("user={uid}:{uid}"))
 }
 
-/// A listener on this machine's loopback that greets, for as long as the test lasts; and who looks for it.
+/// The port of a listener of this machine's, and who looks for it.
 fn greeter() -> (u16, Specimen) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for client in listener.incoming() {
-            let _ = client.unwrap().write_all(b"hello");
-        }
-    });
+    let port = host::greeter();
     (port, Specimen::fixture_with("network.py", &format!("PORT = {port}")))
 }
 
@@ -204,29 +195,6 @@ fn the_ipc_layer_hides_this_machines_shared_memory(engine: Engine) {
     let segment = Segment::make();
     let specimen = Specimen::fixture_with("ipc.py", &format!("KEY = {}", segment.key));
     prove(engine, "ipc", "on", &[], &specimen);
-}
-
-/// A System V shared memory segment of this machine.
-struct Segment {
-    id: String,
-    key: String,
-}
-
-impl Segment {
-    fn make() -> Self {
-        let made = Command::new("ipcmk").args(["--shmem", "4096"]).output().unwrap();
-        let id = String::from_utf8(made.stdout).unwrap().rsplit(' ').next().unwrap().trim().to_owned();
-        // `key shmid ...`: proc_sysvipc(5).
-        let table = fs::read_to_string("/proc/sysvipc/shm").unwrap();
-        let row = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).find(|row| row[1] == id);
-        Self { key: row.expect("the new segment is listed")[0].to_owned(), id }
-    }
-}
-
-impl Drop for Segment {
-    fn drop(&mut self) {
-        let _ = Command::new("ipcrm").args(["--shmem-id", &self.id]).status();
-    }
 }
 
 fn the_env_layer_keeps_this_machines_secrets(engine: Engine) {

@@ -5,7 +5,9 @@
 
 pub mod cells;
 pub mod dockerd;
+pub mod host;
 pub mod liar;
+pub mod probe;
 pub mod screen;
 
 use std::ffi::OsStr;
