@@ -87,6 +87,15 @@ impl Bench {
 
     fn planned(&self, policy: Policy, native: bool) -> CellPlan {
         let filter = policy.seccomp.get().map(|_| filter("python"));
+        self.planned_under(policy, native, filter)
+    }
+
+    /// With this filter in the place of the policy's.
+    pub fn plan_under(&self, policy: Policy, profile: Profile) -> CellPlan {
+        self.planned_under(policy, false, Some(compiled(profile)))
+    }
+
+    fn planned_under(&self, policy: Policy, native: bool, filter: Option<Filter>) -> CellPlan {
         let image = self.engine.image().to_owned();
         let request = Request { policy, filter, image, native, host_env: BTreeMap::new() };
         CellPlan::new(request, &self.capabilities, &kernel())
@@ -150,7 +159,10 @@ async fn connect(engine: Engine, run_dir: &Path) -> Arc<dyn AnyEngine> {
 /// A shipped profile, compiled.
 pub fn filter(name: &str) -> Filter {
     let (_, text) = shipped().iter().find(|(known, _)| *known == name).unwrap();
-    let profile = Profile::parse(name, text, &Host::here(BTreeSet::new()).unwrap()).unwrap();
+    compiled(Profile::parse(name, text, &Host::here(BTreeSet::new()).unwrap()).unwrap())
+}
+
+fn compiled(profile: Profile) -> Filter {
     let program = compile(&profile, Arch::native()).unwrap();
     Filter { profile, program }
 }

@@ -172,8 +172,8 @@ impl<'m> Decoder<'m> {
 
     fn write_data(&mut self, out: &mut String, value: u64, length: u64) {
         let shown = usize::try_from(length).unwrap_or(usize::MAX).min(MAX_DATA);
-        if shown == 0 {
-            return self.write_pointer(out, value);
+        if shown == 0 && self.address(value) != 0 {
+            return quote(out, &[], false);
         }
         let mut buffer = [0; MAX_DATA];
         if let Some(bytes) = self.read(out, value, &mut buffer[..shown]) {
@@ -261,7 +261,7 @@ impl<'m> Decoder<'m> {
     }
 
     /// Fields are to a structure what arguments are to a call. Those behind the end of
-    /// `bytes` are left out.
+    /// `bytes` are left out. A structure of one field reads as that field.
     fn write_fields(&mut self, out: &mut String, layout: &Layout, bytes: &[u8]) {
         let mut values = [0; MAX_FIELDS];
         let mut kinds = [("", Kind::Omitted); MAX_FIELDS];
@@ -275,7 +275,8 @@ impl<'m> Decoder<'m> {
             kinds[count] = (field.name, field.kind);
             count += 1;
         }
-        out.push('{');
+        let (open, close) = if layout.0.len() == 1 { ("", "") } else { ("{", "}") };
+        out.push_str(open);
         let mut separator = "";
         for (index, (name, kind)) in kinds[..count].iter().enumerate() {
             if matches!(kind, Kind::Omitted) || is_ignored(*kind, &values) {
@@ -287,7 +288,7 @@ impl<'m> Decoder<'m> {
             self.write(out, *kind, index, &values[..count]);
             separator = ", ";
         }
-        out.push('}');
+        out.push_str(close);
     }
 }
 

@@ -20,9 +20,10 @@ const MOST_MEMORY: u64 = 1 << 30;
 const MOST_FILES: u64 = 32;
 
 /// Calls that need no condition.
-const CALLS: [&str; 33] = [
+const CALLS: [&str; 35] = [
     "brk",
     "clock_gettime",
+    "clock_nanosleep",
     "close",
     "exit",
     "exit_group",
@@ -37,6 +38,7 @@ const CALLS: [&str; 33] = [
     "madvise",
     "mremap",
     "munmap",
+    "nanosleep",
     "newfstatat",
     "poll",
     "pread64",

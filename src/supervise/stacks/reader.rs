@@ -3,6 +3,8 @@
 
 use std::fs;
 use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use py_spy::config::LockingStrategy;
 use py_spy::{Config, PythonSpy, StackTrace};
@@ -12,8 +14,11 @@ use super::wire::{Answer, LONGEST_TEXT, MOST_FRAMES, Question, RawFrame};
 use crate::kernel::procfs::{self, Image, Status, mapped_at};
 
 /// Threads other than the one that is held go on meanwhile, and where the stack of one changes while all are read, all
-/// are read again: a tenth of a millisecond each time.
-const ATTEMPTS: u32 = 20;
+/// are read again, for so long.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// Between two readings, each of which takes a tenth of a millisecond.
+const PAUSE: Duration = Duration::from_micros(200);
 
 /// Answers questions about the process until there are no more. `own` is the specimen's file as its cell sees it.
 ///
@@ -68,11 +73,10 @@ impl Reader {
         let Some((_, Interpreter::Python(spy))) = &mut self.known else {
             return Err("the process is no Python interpreter".to_owned());
         };
+        let start = Instant::now();
         let mut result = spy.get_stack_traces();
-        for _ in 1..ATTEMPTS {
-            if result.is_ok() {
-                break;
-            }
+        while result.is_err() && start.elapsed() < PATIENCE {
+            thread::sleep(PAUSE);
             result = spy.get_stack_traces();
         }
         let traces = result.map_err(|error| format!("Python's stack cannot be read: {error:#}"))?;

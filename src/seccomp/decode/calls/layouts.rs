@@ -14,6 +14,9 @@ pub static TIME: Layout = Layout(&[field("sec", Word, Long), field("frac", Word,
 /// `struct __kernel_timespec` of 32-bit callers' newer calls.
 pub static TIME64: Layout = Layout(&[field("sec", W64, Hex), field("frac", W64, Hex)]);
 
+/// One of a list of groups.
+pub static GROUP: Layout = Layout(&[field("", W32, Uint)]);
+
 /// `struct rlimit` (setrlimit(2)).
 pub static RLIMIT: Layout = Layout(&[field("cur", Word, Limit), field("max", Word, Limit)]);
 

@@ -1,8 +1,8 @@
 //! Processes: starting, tracing, signalling, identities, limits, scheduling, time.
 
 use super::super::kind::Kind::{
-    self, Argv, Envp, Flags, Hex, Id, Int, Long, LongFlags, Named, Operation, Pointer, Size, SizedStruct, Str, Struct,
-    Uint,
+    self, Argv, Array, Envp, Flags, Hex, Id, Int, Long, LongFlags, Named, Operation, Pointer, Size, SizedStruct, Str,
+    Struct, Uint,
 };
 use super::super::kind::{Operations, Row};
 use super::super::names::files::{AT, AT_FDCWD};
@@ -114,7 +114,7 @@ pub const ROWS: &[Row] = &[
     ("setfsuid", &[Id]),
     ("setfsgid", &[Id]),
     ("getgroups", &[Int, Pointer]),
-    ("setgroups", &[Int, Pointer]),
+    ("setgroups", &[Int, Array(&layouts::GROUP, 0)]),
     ("capget", &[Struct(&CAP_HEADER), Pointer]),
     ("capset", &[Struct(&CAP_HEADER), Struct(&CAP_DATA)]),
     // Limits and scheduling
