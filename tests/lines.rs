@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use common::{Engine, Hotcell, Report, Specimen, finish, on_every_engine, processes, within};
+use common::{Engine, Hotcell, Report, Specimen, annotated, finish, on_every_engine, processes, within};
 use serde_json::Value;
 
 /// Line and call of each denial whose line is known.
@@ -19,12 +19,6 @@ fn told(report: &Report) -> BTreeSet<(u64, String)> {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
-}
-
-/// What the specimen's comments say: `# denied: CALL`.
-fn annotated(code: &str) -> BTreeSet<(u64, String)> {
-    let lines = (1..).zip(code.lines());
-    lines.filter_map(|(number, line)| Some((number, line.split_once("# denied: ")?.1.to_owned()))).collect()
 }
 
 fn every_line_of_a_python_specimen_is_right(engine: Engine) {

@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use common::cells::{Bench, c, filter};
-use common::{Engine, on_every_engine, processes_of, within};
+use common::{Engine, annotated, on_every_engine, processes_of, within};
 use hotcell::policy::Layer;
 use hotcell::run::{Denial, EventKind};
 use hotcell::seccomp::Action;
@@ -51,8 +51,8 @@ impl Witness {
             .expect("strace is installed: scripts/setup.sh test");
         within(Duration::from_secs(10), || {
             let status = fs::read_to_string(format!("/proc/{shim}/status")).unwrap();
-            let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:")).map(str::trim);
-            if tracer == Some(&strace.id().to_string()) { Ok(()) } else { Err(status) }
+            let by = status.lines().find_map(|line| line.strip_prefix("TracerPid:")).map(str::trim);
+            if by == Some(&strace.id().to_string()) { Ok(()) } else { Err(status) }
         });
         Self { strace, traces, shim }
     }
@@ -285,7 +285,7 @@ fn compare(told: &[Denial], seen: &BTreeMap<Call, u64>) -> Comparison {
 
 /// strace leaves out arguments that the call does not look at; those that it shows have to be told.
 fn is_call(denial: &Denial, name: &str, arguments: &[String]) -> bool {
-    let nameless = |text: &str| text.strip_prefix("syscall_").and_then(number).map(|nr| nr as i32);
+    let nameless = |text: &str| text.strip_prefix("syscall_").and_then(number).map(|nr| nr & 0xffff_ffff);
     let same_name = name == denial.syscall || nameless(name).is_some_and(|nr| nameless(&denial.syscall) == Some(nr));
     let is_told = |(index, argument): (usize, &String)| match argument.split_once('=') {
         // Where it names an argument it may change their order.
@@ -337,26 +337,21 @@ fn shim(bench: &Bench) -> i32 {
     }
 }
 
-/// What the specimen's comments say: `# denied: CALL CALL`.
-fn annotated(code: &str) -> BTreeMap<u32, BTreeSet<&str>> {
-    let lines = (1..).zip(code.lines());
-    lines.filter_map(|(number, line)| Some((number, line.split_once("# denied: ")?.1.split(' ').collect()))).collect()
-}
-
 /// Denials whose line is another than the comments say, and comments of lines that no denial has. Calls of programs
 /// other than the specimen, `# denied elsewhere: CALL`, have no line.
 fn wrong_lines(code: &str, told: &[Denial]) -> Vec<String> {
     let expected = annotated(code);
     let is_right = |denial: &&Denial| match denial.line() {
-        Some(line) => expected.get(&line).is_some_and(|calls| calls.contains(denial.syscall.as_str())),
+        Some(line) => expected.contains(&(line.into(), denial.syscall.clone())),
         None => code.contains(&format!("# denied elsewhere: {}\n", denial.syscall)),
     };
     let wrong = told.iter().filter(|denial| !is_right(denial)).map(|denial| {
         let source = denial.source.as_ref().map(|source| &source.line);
         format!("{}({}) at {source:?}", denial.syscall, denial.args.join(", "))
     });
-    let missing = expected.iter().filter(|(line, _)| told.iter().all(|denial| denial.line() != Some(**line)));
-    wrong.chain(missing.map(|(line, calls)| format!("line {line} has no {calls:?}"))).collect()
+    let lines: BTreeSet<u64> = told.iter().filter_map(|denial| denial.line().map(u64::from)).collect();
+    let missing = expected.iter().filter(|(line, _)| !lines.contains(line));
+    wrong.chain(missing.map(|(line, call)| format!("line {line} has no {call}"))).collect()
 }
 
 fn every_refused_call_is_told_and_no_other(engine: Engine) {
@@ -377,12 +372,15 @@ fn every_refused_call_is_told_and_no_other(engine: Engine) {
             wrong.extend(lines.iter().map(|line| format!("{name}: {line}")));
         }
     }
-    let share = |of: u64| agreed as f64 * 100.0 / (agreed + of) as f64;
+    let percent = |of: u64| {
+        let hundredths = agreed * 10_000 / (agreed + of);
+        format!("{}.{:02} %", hundredths / 100, hundredths % 100)
+    };
     println!(
-        "{engine:?}: {} specimens, {agreed} refused calls told and seen: recall {:.2} %, precision {:.2} %",
+        "{engine:?}: {} specimens, {agreed} refused calls told and seen: recall {}, precision {}",
         all.len(),
-        share(missed),
-        share(invented)
+        percent(missed),
+        percent(invented)
     );
     assert!(all.len() >= 30 && agreed > 3000 && wrong.is_empty(), "{wrong:#?}");
 }

@@ -10,6 +10,7 @@ pub mod liar;
 pub mod probe;
 pub mod screen;
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
@@ -158,6 +159,12 @@ impl Specimen {
         assert!(status.expect("gcc is installed: scripts/setup.sh test").success(), "{code}");
         Self { directory: Some(directory), path }
     }
+}
+
+/// What the comments of a Python specimen say is refused, by line: `# denied: CALL`, or several.
+pub fn annotated(code: &str) -> BTreeSet<(u64, String)> {
+    let said = (1..).zip(code.lines()).filter_map(|(number, line)| Some((number, line.split_once("  # denied: ")?.1)));
+    said.flat_map(|(number, calls)| calls.split(' ').map(move |call| (number, call.to_owned()))).collect()
 }
 
 /// A uid that no other run has: `RLIMIT_NPROC` counts per uid across the host, and what a specimen leaves behind is

@@ -129,8 +129,7 @@ impl Probe {
 
     /// The calls that its comments `# denied: CALL` say the profile refuses, by line.
     pub fn annotations(&self) -> BTreeSet<(u64, String)> {
-        let call = |line: &str| line.split_once("  # denied: ").map(|(_, call)| call.to_owned());
-        (1..).zip(self.text.lines()).filter_map(|(number, line)| Some((number, call(line)?))).collect()
+        super::annotated(&self.text)
     }
 }
 
