@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! cargo bench                  all of it, under five minutes
-//! cargo bench -- denied        one part: denied, embedded, output, start or workbench
+//! cargo bench -- denied        one part: calls, denied, embedded, output, start or workbench
 //! ```
 //!
 //! Rivals take turns within each round, so that a busy machine slows both; read the ratios. Nothing is asserted of
 //! a figure: it fails only where it could not measure, or where hotcell lost count.
 
+mod calls;
 mod denied;
 mod embedded;
 mod measure;
@@ -26,7 +27,8 @@ use measure::{Bench, Failure};
 /// A part's name and what it does.
 type Part = (&'static str, fn(&Bench) -> Result<(), Failure>);
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
+    ("calls", calls::measure),
     ("denied", denied::measure),
     ("embedded", embedded::measure),
     ("output", output::measure),
