@@ -10,7 +10,7 @@ use hotcell::engine::docker::DockerEngine;
 use hotcell::engine::embedded::{self, EmbeddedEngine};
 use hotcell::engine::{Capabilities, Endpoint, Engine as AnyEngine, EngineKind};
 use hotcell::image::store::Store;
-use hotcell::plan::{CellPlan, Filter, Request};
+use hotcell::plan::{CellPlan, Filter, Request, Watch};
 use hotcell::policy::{Layer, Policy};
 use hotcell::run::{CellFacts, EventKind, HeldCall, Outcome, RunEvent, Stream, Summary};
 use hotcell::seccomp::{Arch, Host, Profile, compile, shipped};
@@ -88,7 +88,7 @@ impl Bench {
     fn planned(&self, policy: Policy, native: bool) -> CellPlan {
         let filter = policy.seccomp.get().map(|_| filter("python"));
         let image = self.engine.image().to_owned();
-        let request = Request { policy, filter, image, native, host_env: BTreeMap::new() };
+        let request = Request { policy, filter, watch: Watch::Refusals, image, native, host_env: BTreeMap::new() };
         CellPlan::new(request, &self.capabilities, &kernel())
     }
 

@@ -3,6 +3,8 @@
 mod compare;
 mod explain;
 mod improve;
+mod learn;
+mod prove;
 mod show;
 mod words;
 
@@ -45,6 +47,10 @@ pub enum SeccompCommand {
     Subtract(compare::CombineArgs),
     /// Make the least profile under which what a log shows still runs
     Minimize(improve::MinimizeArgs),
+    /// Run a specimen, record every call it makes, and make the least profile for them
+    Learn(learn::LearnArgs),
+    /// Compare a run under the engine's own enforcement with a supervised one; exit status 1 where they differ
+    Prove(prove::ProveArgs),
 }
 
 /// What decides the conditional rules of Docker's profiles, beside this machine.
@@ -126,5 +132,10 @@ pub fn seccomp(common: &Common, command: &SeccompCommand) -> Result<u8, CliError
             compare::combine(&open(&arguments.conditions)?, Combined::Subtract, arguments)
         }
         SeccompCommand::Minimize(arguments) => improve::minimize(&open(&arguments.conditions)?, arguments),
+        SeccompCommand::Learn(arguments) => {
+            let conditions = Conditions { policy: arguments.cell.policy.clone() };
+            learn::learn(common, &open(&conditions)?, arguments)
+        }
+        SeccompCommand::Prove(arguments) => prove::prove(common, arguments),
     }
 }
