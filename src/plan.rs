@@ -14,7 +14,7 @@ use crate::engine::{
 };
 use crate::policy::{Layer, NetworkMode, OutputCaps, Policy, User};
 use crate::run::{Enforcement, Observation, SpecimenFacts};
-use crate::seccomp::{Profile, Program};
+use crate::seccomp::{Action, Profile, Program};
 use crate::specimen::Specimen;
 
 /// Where the cell sees the specimen.
@@ -38,6 +38,18 @@ pub struct Filter {
     pub program: Program,
 }
 
+/// What is written down of calls, beside refusals.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Watch {
+    /// Nothing.
+    #[default]
+    Refusals,
+    /// Every call.
+    Uses,
+    /// What this program would refuse, were it in the place of the policy's; the policy's stays in force.
+    Candidate(Program),
+}
+
 /// What this machine's kernel has for the shim.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kernel {
@@ -52,6 +64,8 @@ pub struct Request {
     pub policy: Policy,
     /// The compiled profile of the `seccomp` layer, where that is on.
     pub filter: Option<Filter>,
+    /// What is written down of calls, in a supervised run.
+    pub watch: Watch,
     /// The image reference.
     pub image: String,
     /// The engine enforces the profile itself.
@@ -108,7 +122,7 @@ impl CellPlan {
             (None, Enforcement::Native) => Observation::NotObservable(
                 "native enforcement: the engine's filter refuses in the kernel and tells nobody".to_owned(),
             ),
-            (None, Enforcement::Supervised) if request.filter.is_none() => {
+            (None, Enforcement::Supervised) if request.filter.is_none() && request.watch == Watch::Refusals => {
                 Observation::NotObservable("the seccomp layer is off: no call is filtered, so none is seen".to_owned())
             }
             (None, Enforcement::Supervised) => Observation::Live,
@@ -245,6 +259,23 @@ impl CellPlan {
             .collect()
     }
 
+    /// What answers the calls that the listener is asked about; `None` where there is no filter.
+    pub fn judge(&self) -> Option<Program> {
+        let filter = self.request.filter.as_ref().map(|filter| filter.program.clone());
+        match self.request.watch {
+            Watch::Refusals => filter,
+            Watch::Uses | Watch::Candidate(_) => Some(filter.unwrap_or_else(|| Program::always(Action::Allow))),
+        }
+    }
+
+    /// The filter that asks the listener: about what the policy's refuses, or about every call, where those are watched.
+    fn listened(&self) -> Option<Program> {
+        match self.request.watch {
+            Watch::Refusals => self.request.filter.as_ref().map(|filter| filter.program.supervised()),
+            Watch::Uses | Watch::Candidate(_) => Some(Program::always(Action::Notify)),
+        }
+    }
+
     /// What the shim is told.
     ///
     /// # Errors
@@ -277,7 +308,7 @@ impl CellPlan {
                 limits.0.iter().map(rlimit).collect()
             }),
             landlock,
-            filter: self.request.filter.as_ref().map_or_else(Vec::new, |filter| filter.program.supervised().to_bytes()),
+            filter: self.listened().map_or_else(Vec::new, |program| program.to_bytes()),
         })
     }
 }

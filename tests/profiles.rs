@@ -99,7 +99,7 @@ fn lint_exits_1_where_something_is_an_error_and_tells_the_remedy() {
     let text = stdout(&output);
     assert!(text.contains("error exit_group\n    a program cannot end"), "{text}");
     assert!(text.contains("→ allow exit_group"), "{text}");
-    assert!(text.ends_with("errors 3, warnings 2, notes 0\n"), "{text}");
+    assert!(text.ends_with("errors 3, warnings 2, notes 1\n"), "{text}");
     let object: Value =
         serde_json::from_str(&stdout(&hotcell(home.path(), &["lint", "empty.json", "--format", "json"]))).unwrap();
     assert_eq!(object["findings"][0]["severity"], "error");

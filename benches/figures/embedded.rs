@@ -11,7 +11,7 @@ use std::time::Instant;
 use hotcell::engine::embedded::{EmbeddedEngine, HOST_IMAGE, endpoint};
 use hotcell::engine::{Capabilities, Engine};
 use hotcell::image::store::Store;
-use hotcell::plan::{CellPlan, Filter, Request};
+use hotcell::plan::{CellPlan, Filter, Request, Watch};
 use hotcell::policy::Policy;
 use hotcell::run::{EventKind, RunEvent};
 use hotcell::seccomp::{Arch, Host, Profile, compile, shipped};
@@ -226,6 +226,6 @@ fn plan(capabilities: &Capabilities) -> Result<CellPlan, Failure> {
     let program = compile(&profile, Arch::native())?;
     let filter = Some(Filter { profile, program });
     let image = HOST_IMAGE.to_owned();
-    let request = Request { policy, filter, image, native: false, host_env: BTreeMap::new() };
+    let request = Request { policy, filter, watch: Watch::Refusals, image, native: false, host_env: BTreeMap::new() };
     Ok(CellPlan::new(request, capabilities, &kernel()))
 }

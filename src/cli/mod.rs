@@ -7,6 +7,7 @@ mod engine;
 mod error;
 mod image;
 mod layout;
+mod once;
 mod pages;
 mod policy;
 mod run;
@@ -203,4 +204,12 @@ fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
         .enable_all()
         .build()
         .map_err(|source| CliError::Io { doing: "starting the runtime", source })
+}
+
+/// Does work that talks to an engine; what then still blocks in a thread (a stuck input file) is not waited for.
+fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    let runtime = runtime()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    done
 }

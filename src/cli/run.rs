@@ -1,71 +1,34 @@
 //! `hotcell run`: one specimen, one cell, everything told.
 
 use std::fmt::Display;
-use std::fs::File;
-use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
-use super::{CliError, Common, engine, runtime, text};
-use crate::config::{Config, host_environment};
-use crate::engine::EngineError;
+use super::once::{CellArgs, Prepared, shown};
+use super::{CliError, Common, block_on, text};
 use crate::files;
-use crate::plan::{CellPlan, Request};
-use crate::policy::{Bytes, Layer, Policy};
-use crate::profile;
+use crate::policy::Bytes;
 use crate::run::{
     Answers, Breakpoints, EventKind, HeldCall, Outcome, RunEvent, Summary, Verdict, event_json, summary_json, to_line,
     to_pretty,
 };
-use crate::specimen::Specimen;
-use crate::supervise::{self, Cell, Control, Order, Orders, Owner, Site, Stdin, Steering};
-use crate::text::visible;
-
-/// Events that may wait for a slow reader before the specimen's output does.
-const EVENT_ROOM: usize = 4096;
+use crate::supervise::{Order, Orders};
 
 /// The longest file of answers.
 const MOST_ANSWERS: Bytes = Bytes(1 << 20);
-
-/// How long the sweep of what crashed runs left may outlast the run; the next one goes on with it.
-const SWEEP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Arguments of `hotcell run`.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct RunArgs {
-    /// The specimen; `-` or nothing for standard input
-    file: Option<PathBuf>,
-    /// The specimen's language, where its name, shebang and content do not tell
-    #[arg(long, value_name = "NAME")]
-    language: Option<String>,
-    #[arg(long, value_name = "POLICY", help = "A policy's name or file [default: hardened, or $HOTCELL_POLICY]")]
-    policy: Option<String>,
-    /// Set a layer for this run, such as memory=64m or network=bridge; may be repeated
-    #[arg(long = "layer", value_name = "NAME=VALUE")]
-    layers: Vec<String>,
-    /// Switch a layer off for this run; may be repeated
-    #[arg(long, value_name = "LAYER")]
-    without: Vec<String>,
+    #[command(flatten)]
+    cell: CellArgs,
     /// A seccomp profile: a shipped name, or a file in the OCI or Docker form
     #[arg(long, value_name = "PROFILE")]
     seccomp: Option<String>,
-    #[arg(
-        long,
-        value_name = "IMAGE",
-        help = "The image the cell is made from [default: code-sandbox:latest, with embedded host, or $HOTCELL_IMAGE]"
-    )]
-    image: Option<String>,
-    /// The deadline, such as 10s or 500ms
-    #[arg(long, value_name = "TIME")]
-    timeout: Option<String>,
-    /// What the specimen reads from its standard input
-    #[arg(long, value_name = "FILE")]
-    stdin: Option<PathBuf>,
     /// Let the engine itself enforce the profile, as an exported `docker run` would; denials cannot be seen
     #[arg(long)]
     native: bool,
@@ -104,13 +67,8 @@ enum RunFormat {
 /// # Errors
 /// When there is nothing to run or nothing to run it in.
 pub fn run(common: &Common, arguments: &RunArgs) -> Result<u8, CliError> {
-    let told = Prepared::new(common, arguments).and_then(|prepared| {
-        let runtime = runtime()?;
-        let outcome = runtime.block_on(prepared.run(arguments.format));
-        // What still blocks in a thread of the runtime (a stuck input file) is not waited for.
-        runtime.shutdown_background();
-        outcome
-    });
+    let told = prepare(common, arguments)
+        .and_then(|(prepared, answers)| block_on(run_prepared(&prepared, answers, arguments.format)));
     if let Err(error) = &told {
         tell_failure(arguments.format, error);
     }
@@ -133,93 +91,28 @@ fn tell_failure(format: RunFormat, error: &CliError) {
     }
 }
 
-/// Everything that can be settled before an engine is asked.
-struct Prepared {
-    config: Config,
-    request: Request,
-    specimen: Specimen,
-    stdin: Stdin,
-    /// What is said to refused calls; `None` where the profile answers.
-    answers: Option<Answers>,
-    /// The runtime that the command line, and not only a policy, asks for.
-    runtime_named: Option<String>,
+/// Settles what can be before an engine is asked, with what is said to refused calls; `None` where the profile answers.
+fn prepare(common: &Common, arguments: &RunArgs) -> Result<(Prepared, Option<Answers>), CliError> {
+    let mut prepared = Prepared::new(common, &arguments.cell, arguments.seccomp.as_deref())?;
+    prepared.request.native = arguments.native;
+    Ok((prepared, answers(&arguments.on_denial)?))
 }
 
-impl Prepared {
-    fn new(common: &Common, arguments: &RunArgs) -> Result<Self, CliError> {
-        let config = common.load(arguments.image.clone(), arguments.policy.clone())?;
-        let policy = policy(&config, arguments)?;
-        let specimen = specimen(&config, arguments)?;
-        let filter = policy.seccomp.get().map(|choice| profile::load(choice, &config, &policy)).transpose()?;
-        let stdin = match &arguments.stdin {
-            None => Stdin::Empty,
-            Some(path) => Stdin::File(File::open(path).map_err(|source| CliError::File {
-                doing: "cannot read the specimen's input",
-                path: shown(path),
-                source,
-            })?),
-        };
-        let named = arguments.layers.iter().any(|layer| layer.starts_with("runtime="));
-        let runtime_named = policy.runtime.get().filter(|_| named).map(|runtime| runtime.0.clone());
-        let request =
-            Request { policy, filter, image: String::new(), native: arguments.native, host_env: host_environment() };
-        let answers = answers(&arguments.on_denial)?;
-        Ok(Self { config, request, specimen, stdin, answers, runtime_named })
+async fn run_prepared(prepared: &Prepared, answers: Option<Answers>, format: RunFormat) -> Result<u8, CliError> {
+    let station = prepared.station().await?;
+    let plan = station.plan(prepared, prepared.request.clone());
+    if format == RunFormat::Text {
+        text::before(&plan.request.policy, &prepared.specimen);
     }
-
-    async fn run(self, format: RunFormat) -> Result<u8, CliError> {
-        let control = stop_on_signals()?;
-        let engine = engine::connect(&self.config).await?;
-        let capabilities = engine.capabilities().await?;
-        if let Some(name) = &self.runtime_named
-            && !(capabilities.runtimes.contains(name)
-                && (capabilities.runtime_choice || *name == capabilities.default_runtime))
-        {
-            return Err(EngineError::RuntimeUnknown {
-                runtime: name.clone(),
-                registered: capabilities.runtimes,
-                endpoint: engine.endpoint().clone(),
-            }
-            .into());
-        }
-        let request = Request { image: self.config.image_for(capabilities.kind).to_owned(), ..self.request };
-        let plan = CellPlan::new(request, &capabilities, &supervise::kernel());
-        let site = Site {
-            engine,
-            engine_version: capabilities.version.clone(),
-            run_dir: self.config.prepare_run_dir()?,
-            owner: Owner::this_process().map_err(|source| CliError::Io { doing: "reading /proc", source })?,
-            reaper: supervise::OWN_PROGRAM.into(),
-        };
-        if format == RunFormat::Text {
-            text::before(&plan.request.policy, &self.specimen);
-        }
-        // It touches only what has no owner left, and no run waits for it.
-        let sweeping = tokio::spawn({
-            let site = site.clone();
-            async move { supervise::sweep(&*site.engine, &site.run_dir, &site.owner).await }
-        });
-        let mut asked_to_stop = control.clone();
-        let cell = tokio::select! {
-            made = Cell::make(site, plan, &self.specimen) => made?,
-            // What was made of it is the reaper's.
-            _ = asked_to_stop.wait_for(|wanted| *wanted == Control::Stop) => return Ok(Outcome::Stopped.exit_status()),
-        };
-        let (orders, obeyed) = Orders::new().map_err(|source| CliError::Io { doing: "making an eventfd", source })?;
-        if self.answers.is_some() {
-            orders.give(Order::Break(Breakpoints::all()));
-        }
-        let steering = Steering { control, orders: obeyed };
-        let (events, received) = mpsc::channel(EVENT_ROOM);
-        let answering = self.answers.map(|answers| Answering { answers, orders });
-        let telling = tokio::task::spawn_blocking(move || tell(format, received, answering.as_ref()));
-        let outcome = cell.run(&self.specimen, self.stdin, events, steering).await;
-        telling.await.map_err(|error| CliError::Io { doing: "telling of the run", source: error.into() })?;
-        if let Ok(Ok(swept)) = tokio::time::timeout(SWEEP_PATIENCE, sweeping).await {
-            text::swept(&swept);
-        }
-        Ok(outcome.exit_status())
+    let (orders, obeyed) = Orders::new().map_err(|source| CliError::Io { doing: "making an eventfd", source })?;
+    if answers.is_some() {
+        orders.give(Order::Break(Breakpoints::all()));
     }
+    let answering = answers.map(|answers| Answering { answers, orders });
+    let told = station.run(prepared, plan, obeyed, move |events| tell(format, events, answering.as_ref())).await;
+    let (outcome, _) = told?;
+    station.leave().await;
+    Ok(outcome.exit_status())
 }
 
 /// What `--on-denial` says.
@@ -233,77 +126,6 @@ fn answers(how: &str) -> Result<Option<Answers>, CliError> {
             let text = files::read_text(path, MOST_ANSWERS).map_err(|error| wrong(&error))?;
             Answers::parse(&text).map(Some).map_err(|error| wrong(&error))
         }
-    }
-}
-
-fn policy(config: &Config, arguments: &RunArgs) -> Result<Policy, CliError> {
-    let mut policy = Policy::load(&config.policy, &config.dirs.policies())?;
-    for change in &arguments.layers {
-        let Some((name, value)) = change.split_once('=') else {
-            let change = visible(change.as_bytes());
-            return Err(CliError::Said(format!(
-                "--layer {change}: write NAME=VALUE, such as memory=64m; --without NAME switches a layer off"
-            )));
-        };
-        policy.set(Layer::from_name(name)?, value)?;
-    }
-    if let Some(profile) = &arguments.seccomp {
-        policy.set(Layer::Seccomp, &own_profile(config, profile))?;
-    }
-    if let Some(time) = &arguments.timeout {
-        policy.set(Layer::Timeout, time)?;
-    }
-    for name in &arguments.without {
-        policy.set_on(Layer::from_name(name)?, false);
-    }
-    profile::absolute_seccomp(&mut policy);
-    Ok(policy)
-}
-
-/// The path of the user's own profile of that name; any other name as it is.
-fn own_profile(config: &Config, name: &str) -> String {
-    let own = config.dirs.seccomp().join(format!("{name}.json"));
-    if !name.contains('/') && own.is_file() { own.to_string_lossy().into_owned() } else { name.to_owned() }
-}
-
-fn specimen(config: &Config, arguments: &RunArgs) -> Result<Specimen, CliError> {
-    let (languages, forced, cap) = (&config.languages, arguments.language.as_deref(), config.max_size);
-    match &arguments.file {
-        Some(path) if path != Path::new("-") => Ok(Specimen::load(path, languages, forced, cap)?),
-        None if io::stdin().is_terminal() => {
-            Err(CliError::Said("no specimen: name a file, or pipe it in (hotcell run -)".to_owned()))
-        }
-        _ => Ok(Specimen::read("stdin", io::stdin().lock(), languages, forced, cap)?),
-    }
-}
-
-fn shown(path: &Path) -> String {
-    visible(path.as_os_str().as_encoded_bytes())
-}
-
-/// Becomes [`Control::Stop`] at the first signal that asks hotcell to end; at the second, hotcell ends at once and the reaper
-/// removes the cell.
-fn stop_on_signals() -> Result<watch::Receiver<Control>, CliError> {
-    let listen = |kind| signal(kind).map_err(|source| CliError::Io { doing: "listening for signals", source });
-    let mut signals =
-        [listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?];
-    let (reviewer, control) = watch::channel(Control::Go);
-    tokio::spawn(async move {
-        any(&mut signals).await;
-        // A run that is over already needs no stopping.
-        let _ = reviewer.send(Control::Stop);
-        any(&mut signals).await;
-        std::process::exit(130);
-    });
-    Ok(control)
-}
-
-async fn any(signals: &mut [Signal; 3]) {
-    let [interrupt, terminate, hangup] = signals;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
     }
 }
 

@@ -48,6 +48,11 @@ pub fn warn(message: &str) {
     note(format_args!("{} {message}", paint(CARE, "warning:")));
 }
 
+/// Something said by the way, as one line on standard error.
+pub fn aside(message: &str) {
+    note(paint(DIM, message));
+}
+
 /// What a reviewer should know before the specimen runs.
 pub fn before(policy: &Policy, specimen: &Specimen) {
     for exposure in policy.exposures() {
@@ -128,6 +133,8 @@ impl Teller {
             | EventKind::Dropped { .. }
             | EventKind::Denial(_)
             | EventKind::Limit(_)
+            | EventKind::Used(_)
+            | EventKind::Would(_)
             | EventKind::Break(_)
             | EventKind::Settled { .. }
             | EventKind::Unheld { .. }

@@ -47,7 +47,7 @@ fn plan(policy: Policy, native: bool) -> CellPlan {
         Filter { profile, program }
     });
     let host_env = BTreeMap::from([("TOKEN".to_owned(), "secret".to_owned())]);
-    let request = Request { policy, filter, image: "image".to_owned(), native, host_env };
+    let request = Request { policy, filter, watch: Watch::Refusals, image: "image".to_owned(), native, host_env };
     CellPlan::new(request, &engine(), &Kernel { landlock_abi: Some(6) })
 }
 
@@ -139,4 +139,21 @@ fn another_command_line_needs_another_cell_only_where_the_engine_starts_it() {
 fn only_a_cell_with_a_shim_can_be_held() {
     assert!(plan(full(), false).can_hold());
     assert!(!plan(full(), true).can_hold());
+}
+
+#[test]
+fn where_calls_are_watched_every_one_is_asked_about_and_the_profile_still_answers() {
+    let plan = plan(Policy::shipped("hardened").unwrap(), false);
+    let seed = plan.judge().unwrap();
+    let launched = |plan: &CellPlan| Program::from_bytes(&plan.launch(vec!["x".to_owned()]).unwrap().filter).unwrap();
+    assert_eq!(launched(&plan), seed.supervised());
+    let asked = |watch| CellPlan { request: Request { watch, ..plan.request.clone() }, ..plan.clone() };
+    for watch in [Watch::Uses, Watch::Candidate(Program::always(Action::Allow))] {
+        let watched = asked(watch);
+        assert_eq!(launched(&watched), Program::always(Action::Notify));
+        assert_eq!(watched.judge().as_ref(), Some(&seed), "the policy's profile is in force");
+    }
+    let mut bare = asked(Watch::Uses);
+    bare.request.filter = None;
+    assert_eq!(bare.judge(), Some(Program::always(Action::Allow)));
 }

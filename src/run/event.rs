@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::held::{HeldCall, HeldId, Settled};
 use super::source::Source;
+use super::used::Used;
 use crate::engine::{CellName, EngineKind};
 use crate::policy::{Bytes, Layer};
 
@@ -44,6 +45,10 @@ pub enum EventKind {
     },
     /// A layer refused something; a later event with the same id raises its count.
     Denial(Denial),
+    /// A kind of calls was used, where all are recorded; a later event with the same id raises its count.
+    Used(Arc<Used>),
+    /// A call that a candidate for the profile would refuse, whatever became of it; repeats as of denials.
+    Would(Denial),
     /// A refused call is held until the reviewer decides.
     Break(Box<HeldCall>),
     /// A held call was answered, or is no more.

@@ -12,6 +12,7 @@ use super::event::{
 use super::held::{HeldCall, Settled};
 use super::source::{Frame, Source};
 use super::summary::Summary;
+use super::used::Used;
 use crate::policy::Bytes;
 
 /// The object of a whole run: the seeds' four fields, and all else that is known.
@@ -68,6 +69,8 @@ pub fn event_json(event: &RunEvent) -> Value {
         EventKind::Output { stream, bytes } => ("output", json!({ "stream": stream.name(), "text": text(bytes) })),
         EventKind::Dropped { stream, bytes } => ("output", json!({ "stream": stream.name(), "dropped_bytes": bytes })),
         EventKind::Denial(refused) => ("denial", denial(refused)),
+        EventKind::Used(kind) => ("used", used(kind)),
+        EventKind::Would(refused) => ("would", denial(refused)),
         EventKind::Resource(sample) => ("resource", resource(sample)),
         EventKind::Limit(Limit { kind, count }) => ("limit", limit(*kind, *count, event.at)),
         EventKind::Break(call) => ("break", held_call(call)),
@@ -133,7 +136,8 @@ fn layer(state: &LayerState) -> Value {
     })
 }
 
-fn denial(denial: &Denial) -> Value {
+/// A denial, as its event tells it.
+pub fn denial(denial: &Denial) -> Value {
     let mut object = json!({
         "id": denial.id.0,
         "layer": denial.layer.name(),
@@ -149,6 +153,19 @@ fn denial(denial: &Denial) -> Value {
     });
     add_source(&mut object, denial.source.as_deref());
     object
+}
+
+fn used(used: &Used) -> Value {
+    json!({
+        "id": used.id.0,
+        "arch": used.arch.oci_name(),
+        "syscall": used.syscall,
+        "args": used.args,
+        "count": used.count,
+        "comm": used.comm,
+        "source": used.line.as_ref().map(frame),
+        "programs": used.programs,
+    })
 }
 
 fn held_call(call: &HeldCall) -> Value {

@@ -8,10 +8,12 @@ mod event;
 mod held;
 mod json;
 mod log;
+mod prove;
 #[cfg(test)]
 pub mod samples;
 mod source;
 mod summary;
+mod used;
 mod verdict;
 pub mod words;
 
@@ -21,8 +23,10 @@ pub use event::{
     Refusal, RunEvent, Sample, SpecimenFacts, Stream, errno_number,
 };
 pub use held::{Breakpoints, HeldCall, HeldId, Process, Settled, Verdict};
-pub use json::{event_json, summary_json, to_line, to_pretty};
+pub use json::{denial as denial_json, event_json, summary_json, to_line, to_pretty};
 pub use log::{LimitMark, OutputLine, RunLog, TimedSample};
+pub use prove::{Disagreement, disagreements, end, same_output};
 pub use source::{Frame, Instruction, Source};
 pub use summary::{LimitTotal, StreamTotals, Summary};
+pub use used::{Learned, UseId, Used};
 pub use verdict::{Mood, mood, verdict};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::event::{CellFacts, Denial, DenialId, EventKind, LimitKind, Observation, Outcome, RunEvent, Sample, Stream};
 use super::held::{HeldCall, HeldId, Settled};
+use super::used::{UseId, Used};
 use crate::policy::Bytes;
 
 /// Totals of one output stream.
@@ -45,6 +46,10 @@ pub struct Summary {
     pub stderr: StreamTotals,
     /// Denials by identity, in the order of their first sight.
     pub denials: BTreeMap<DenialId, Denial>,
+    /// The kinds of calls that were used, where all are recorded.
+    pub used: BTreeMap<UseId, Used>,
+    /// What a candidate for the profile would refuse, in the order of its first sight.
+    pub would: BTreeMap<DenialId, Denial>,
     /// Calls that are held, the oldest first.
     pub waiting: Vec<HeldCall>,
     /// Calls that were held and let go on.
@@ -80,6 +85,12 @@ impl Summary {
             EventKind::Dropped { stream, bytes } => self.stream_mut(*stream).written += bytes,
             EventKind::Denial(denial) => {
                 self.denials.insert(denial.id, denial.clone());
+            }
+            EventKind::Used(used) => {
+                self.used.insert(used.id, (**used).clone());
+            }
+            EventKind::Would(denial) => {
+                self.would.insert(denial.id, denial.clone());
             }
             EventKind::Resource(sample) => self.take_sample(*sample),
             EventKind::Limit(limit) => match self.limits.iter_mut().find(|total| total.kind == limit.kind) {

@@ -191,6 +191,13 @@ impl Program {
     }
 }
 
+impl Program {
+    /// A filter that does the same with every call.
+    pub fn always(action: Action) -> Self {
+        Self(vec![Insn { code: RET_K, jt: 0, jf: 0, k: action.to_ret() }])
+    }
+}
+
 /// Refuses an instruction that could not be carried out at `at` in a program of `length`.
 fn check(insn: Insn, at: usize, length: usize) -> Result<(), BpfError> {
     let farthest = match insn.code {

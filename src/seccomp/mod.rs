@@ -36,6 +36,7 @@ mod sets;
 mod shipped;
 #[cfg(test)]
 mod shipped_tests;
+mod starting;
 #[cfg(test)]
 mod tests;
 mod workspace;
@@ -52,8 +53,9 @@ pub use fields::{Mistake, ProfileError};
 pub use json::Place;
 pub use lint::{Finding, Severity, lint};
 pub use meaning::Says;
-pub use minimize::{Use, minimize};
+pub use minimize::{Shape, Use, minimize, telling};
 pub use names::{syscall_name, syscall_number};
 pub use profile::{ArgCondition, Op, Profile, Rule, Warning};
 pub use shipped::shipped;
+pub use starting::{ANY_TIME, LOADING, Needed, lacking, starting};
 pub use workspace::{Edit, EditError, Workspace};

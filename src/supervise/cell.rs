@@ -175,9 +175,13 @@ impl Cell {
             };
             let created = site.engine.create(&spec).await?;
             dir.mark_made().map_err(StartError::io("noting that the cell is made"))?;
-            let io = match door {
-                Some(door) => Io::Shim(meet_shim(&*site.engine, &name, door).await?),
-                None => Io::Attached(site.engine.attach(&name).await?),
+            let io = if let Some(door) = door {
+                Io::Shim(meet_shim(&*site.engine, &name, door).await?)
+            } else {
+                // Podman's runtime looks for the program already at the attach.
+                let file_name = specimen.language.file_name(&specimen.name);
+                dir.write_specimen(&file_name, &specimen.bytes).map_err(StartError::io("writing the specimen"))?;
+                Io::Attached(site.engine.attach(&name).await?)
             };
             Ok::<_, StartError>((created.warnings, io))
         }

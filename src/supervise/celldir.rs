@@ -77,12 +77,16 @@ impl CellDir {
         write_file(&self.root.join(MADE), b"", 0o600)
     }
 
-    /// Puts the specimen where the cell sees it.
+    /// Puts the specimen where the cell sees it, in the place of what was put there before.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn write_specimen(&self, file_name: &str, bytes: &[u8]) -> io::Result<()> {
-        write_file(&self.sandbox().join(file_name), bytes, 0o555)
+        let path = self.sandbox().join(file_name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => write_file(&path, bytes, 0o555),
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 //! reviewer does where it is to be held, and only then tells of it.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -16,12 +15,14 @@ use tokio::sync::{Notify, mpsc, watch};
 use super::breaks::{Breaks, Held, Obeyed, Order};
 use super::clock::Clock;
 use super::denials::{Caller, Denials};
-use super::ffi::{Notification, NotifyFd, ProcessMemory};
+use super::ffi::{Notification, NotifyFd};
+use super::judge::{Judge, Names};
 use super::stacks::Stacks;
+use super::watching::{Scene, Watching};
 use crate::kernel::procfs::{self, Status};
 use crate::run::{EventKind, HeldCall, Process, Refusal, RunEvent, Settled, Verdict};
-use crate::seccomp::decode::{Call, Memory, RawCall, decode};
-use crate::seccomp::{Action, Program, SeccompData, syscall_name};
+use crate::seccomp::Program;
+use crate::seccomp::decode::Call;
 
 /// How long a raised count may wait before it is told.
 const COUNT_INTERVAL: Duration = Duration::from_millis(50);
@@ -39,6 +40,8 @@ const MOST_THREADS: usize = 1024;
 pub struct Means {
     /// The policy's own program, not the supervised one.
     pub profile: Program,
+    /// What is written down beside refusals.
+    pub watching: Watching,
     /// The run's clock.
     pub clock: Clock,
     /// Who is told.
@@ -66,19 +69,20 @@ impl Listener {
     /// When the system is out of descriptors or threads.
     pub fn start(fd: OwnedFd, means: Means) -> io::Result<Self> {
         let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
-        let Means { profile, clock, events, kill_cell, stacks, orders, held } = means;
+        let Means { profile, watching, clock, events, kill_cell, stacks, orders, held } = means;
         let mut worker = Worker {
             notify: NotifyFd::new(fd),
             stop: Arc::clone(&stop),
             orders,
-            judge: Judge { profile, last: None },
+            judge: Judge::new(profile),
             teller: Teller { clock, events },
             kill_cell,
             stacks,
             denials: Denials::default(),
             breaks: Breaks::new(held),
             unheld: 0,
-            names: HashMap::new(),
+            names: Names::default(),
+            watching,
             processes: HashMap::new(),
         };
         let thread = std::thread::Builder::new().name("listener".to_owned()).spawn(move || worker.work())?;
@@ -107,8 +111,8 @@ struct Worker {
     breaks: Breaks,
     /// Calls that were to be held and were not.
     unheld: u64,
-    /// Call names by architecture and number.
-    names: HashMap<(u32, i32), String>,
+    names: Names,
+    watching: Watching,
     /// Process by thread.
     processes: HashMap<u32, u32>,
 }
@@ -117,12 +121,14 @@ impl Worker {
     fn work(&mut self) -> io::Result<()> {
         let result = self.serve();
         let mut closed = false;
-        while !self.denials.is_flushed() && !closed {
+        while !self.is_flushed() && !closed {
             let teller = &self.teller;
-            self.denials.flush(|denial| {
-                closed = !teller.tell(EventKind::Denial(denial));
+            let mut tell = |kind| {
+                closed = !teller.tell(kind);
                 !closed
-            });
+            };
+            self.denials.flush(|denial| tell(EventKind::Denial(denial)));
+            self.watching.flush(tell);
         }
         result
     }
@@ -155,12 +161,18 @@ impl Worker {
             told = Instant::now();
             self.drop_gone();
             self.denials.flush(|denial| self.teller.mention(EventKind::Denial(denial)));
+            self.watching.flush(|kind| self.teller.mention(kind));
         }
+    }
+
+    /// Whether nothing waits to be told.
+    fn is_flushed(&self) -> bool {
+        self.denials.is_flushed() && self.watching.is_flushed()
     }
 
     fn wait(&self, leaving: bool) -> io::Result<Wake> {
         let timeout = rustix::event::Timespec { tv_sec: 0, tv_nsec: COUNT_INTERVAL.subsec_nanos().into() };
-        let timeout = (leaving || !self.denials.is_flushed() || !self.breaks.is_empty()).then_some(&timeout);
+        let timeout = (leaving || !self.is_flushed() || !self.breaks.is_empty()).then_some(&timeout);
         let watch = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
         let orders = self.orders.fd().unwrap_or(self.notify.as_fd());
         // Once it is to leave, that stays readable.
@@ -183,15 +195,14 @@ impl Worker {
 
     /// Answers the call, or holds it. True where there is something new to tell.
     fn take(&mut self, notification: &Notification) -> io::Result<bool> {
-        let call = self.decode(notification, &mut ProcessMemory::of(notification.tid));
-        // A caller that died or was interrupted has tried all the same; only its memory is no longer to be trusted.
-        let call = if self.notify.still_held(notification) { call } else { self.decode(notification, &mut Gone) };
+        let (pid, at) = (self.process(notification.tid), self.teller.clock.now());
+        let (notify, names, stacks) = (&self.notify, &mut self.names, &mut self.stacks);
+        let seen = self.watching.see(Scene { notify, notification, names, stacks, pid, at });
         let Some(refusal) = self.judge.refusal(&notification.data) else {
             self.notify.let_pass(notification)?;
-            return Ok(false);
+            return Ok(seen);
         };
-        let pid = self.process(notification.tid);
-        let at = self.teller.clock.now();
+        let call = self.names.decode(&self.notify, notification);
         if self.breaks.points.may_hold(&call.name) {
             return self.hold(notification, pid, call, refusal, at);
         }
@@ -201,7 +212,7 @@ impl Worker {
         let ask = || Caller { comm: procfs::comm(tid), source: stacks.source(pid, tid, instruction) };
         self.denials.count(pid, call, refusal, at, ask);
         self.answer(notification, refusal)?;
-        Ok(self.denials.len() > before)
+        Ok(seen || self.denials.len() > before)
     }
 
     fn answer(&self, notification: &Notification, refusal: Refusal) -> io::Result<()> {
@@ -262,7 +273,7 @@ impl Worker {
                 answered.into_iter().try_for_each(|held| self.settle(held, verdict))
             }
             Order::Judge(profile) => {
-                self.judge = Judge { profile: (*profile).clone(), last: None };
+                self.judge = Judge::new((*profile).clone());
                 let judge = &mut self.judge;
                 let allowed = self.breaks.take(|held| judge.refusal(&held.notification.data).is_none());
                 allowed.into_iter().try_for_each(|held| self.settle(held, Verdict::Allow))
@@ -311,46 +322,11 @@ impl Worker {
         self.notify.refuse(notification, libc::ENOSYS)
     }
 
-    fn decode(&mut self, notification: &Notification, memory: &mut dyn Memory) -> Call {
-        let data = &notification.data;
-        let raw = RawCall { arch: data.arch, nr: data.nr, args: data.args };
-        let name = match self.names.entry((data.arch, data.nr)) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(entry) => match syscall_name(data.arch, data.nr) {
-                Some(name) => entry.insert(name),
-                // A number that no table knows is the specimen's choice: not remembered.
-                None => return decode(&format!("syscall_{}", data.nr), &raw, memory),
-            },
-        };
-        decode(name, &raw, memory)
-    }
-
     fn process(&mut self, tid: u32) -> u32 {
         if self.processes.len() >= MOST_THREADS {
             self.processes.clear();
         }
         *self.processes.entry(tid).or_insert_with(|| procfs::process_of_thread(tid).unwrap_or(tid))
-    }
-}
-
-/// Answers as a profile says.
-struct Judge {
-    profile: Program,
-    /// The call judged last: a flood is one call again and again, and a profile has hundreds of instructions.
-    last: Option<(SeccompData, Option<Refusal>)>,
-}
-
-impl Judge {
-    /// [`judge`], remembered for one call.
-    fn refusal(&mut self, data: &SeccompData) -> Option<Refusal> {
-        if let Some((last, refusal)) = &self.last
-            && last == data
-        {
-            return *refusal;
-        }
-        let refusal = judge(&self.profile, data);
-        self.last = Some((*data, refusal));
-        refusal
     }
 }
 
@@ -385,20 +361,6 @@ fn ancestors(pid: u32) -> Vec<Process> {
     all
 }
 
-/// What the profile says to a call; `None` where it allows it.
-fn judge(profile: &Program, data: &SeccompData) -> Option<Refusal> {
-    match profile.evaluate(data) {
-        Ok(Action::Allow | Action::Log) => None,
-        Ok(Action::Errno(errno)) => Some(Refusal::Errno(i32::from(errno))),
-        // A SIGSYS sent from here could be ignored, or hit another thread, which the kernel's own cannot.
-        Ok(Action::KillProcess | Action::KillThread | Action::Trap) => Some(Refusal::Kill),
-        // As without a tracer, or a listener: seccomp(2).
-        Ok(Action::Notify | Action::Trace(_)) => Some(Refusal::Errno(libc::ENOSYS)),
-        // Programs are checked when they are made; whatever this is, it is not "allow".
-        Err(_) => Some(Refusal::Errno(libc::EPERM)),
-    }
-}
-
 /// What woke the listener; nothing where the time did.
 #[allow(clippy::struct_excessive_bools, reason = "one answer per thing that is waited for")]
 struct Wake {
@@ -406,13 +368,4 @@ struct Wake {
     over: bool,
     order: bool,
     stop: bool,
-}
-
-/// The memory of a caller that is no longer there.
-struct Gone;
-
-impl Memory for Gone {
-    fn read(&mut self, _: u64, _: &mut [u8]) -> io::Result<usize> {
-        Err(io::Error::from_raw_os_error(libc::ESRCH))
-    }
 }

@@ -19,6 +19,7 @@ mod control;
 mod denials;
 mod ended;
 mod ffi;
+mod judge;
 mod link;
 mod listener;
 mod native;
@@ -29,6 +30,7 @@ mod sampler;
 mod shimmed;
 mod stacks;
 mod verify;
+mod watching;
 
 pub use breaks::{Obeyed, Order, Orders};
 pub use cell::{Cell, OWN_PROGRAM, Site, StartError, Stdin, kernel};

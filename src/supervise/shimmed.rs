@@ -20,6 +20,7 @@ use super::output::{Outbox, drain, pipe};
 use super::sampler::{INTERVAL, Sampler};
 use super::stacks::Stacks;
 use super::verify::{self, Reading};
+use super::watching::Watching;
 use crate::kernel::cgroup::Cgroup;
 use crate::plan;
 use crate::run::{EventKind, LayerState, Limit, LimitKind, Outcome, Stream};
@@ -58,14 +59,16 @@ pub async fn run(cell: &Cell, run: &Run<'_>, link: Link, stdin: Stdin, orders: O
     let pid = pid_of(&pidfd).map_err(StartError::io("finding the specimen's process"))?;
     let kill_cell = Arc::new(Notify::new());
     let (held, calls_held) = watch::channel(0);
-    let listener = match (listener, &cell.plan.request.filter) {
-        (Some(fd), Some(filter)) => {
+    let own = plan::path_in_cell(run.specimen);
+    let listener = match (listener, cell.plan.judge()) {
+        (Some(fd), Some(profile)) => {
             let means = Means {
-                profile: filter.program.clone(),
+                profile,
+                watching: Watching::new(&cell.plan.request.watch, own.clone()),
                 clock: run.clock.clone(),
                 events: run.events.clone(),
                 kill_cell: Arc::clone(&kill_cell),
-                stacks: Stacks::new(cell.site.reaper.clone(), plan::path_in_cell(run.specimen)),
+                stacks: Stacks::new(cell.site.reaper.clone(), own),
                 orders,
                 held,
             };

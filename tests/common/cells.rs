@@ -10,7 +10,7 @@ use hotcell::engine::docker::DockerEngine;
 use hotcell::engine::embedded::{self, EmbeddedEngine};
 use hotcell::engine::{Capabilities, Endpoint, Engine as AnyEngine, EngineKind};
 use hotcell::image::store::Store;
-use hotcell::plan::{CellPlan, Filter, Request};
+use hotcell::plan::{CellPlan, Filter, Request, Watch};
 use hotcell::policy::{Layer, Policy};
 use hotcell::run::{CellFacts, EventKind, HeldCall, Outcome, RunEvent, Stream, Summary};
 use hotcell::seccomp::{Arch, Host, Profile, compile, shipped};
@@ -97,7 +97,7 @@ impl Bench {
 
     fn planned_under(&self, policy: Policy, native: bool, filter: Option<Filter>) -> CellPlan {
         let image = self.engine.image().to_owned();
-        let request = Request { policy, filter, image, native, host_env: BTreeMap::new() };
+        let request = Request { policy, filter, watch: Watch::Refusals, image, native, host_env: BTreeMap::new() };
         CellPlan::new(request, &self.capabilities, &kernel())
     }
 

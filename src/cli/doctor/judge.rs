@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::host::Host;
 use crate::engine::Capabilities;
-use crate::plan::{CellPlan, Filter, Kernel, Request};
+use crate::plan::{CellPlan, Filter, Kernel, Request, Watch};
 use crate::policy::{Layer, Policy, Runtime};
 use crate::run::Observation;
 
@@ -96,6 +96,7 @@ impl Judge<'_> {
         let request = Request {
             policy,
             filter: Some(self.filter.clone()),
+            watch: Watch::Refusals,
             image: String::new(),
             native: false,
             host_env: std::collections::BTreeMap::new(),

@@ -3,17 +3,19 @@
 mod compare;
 mod explain;
 mod improve;
+mod learn;
+mod prove;
 mod show;
 mod words;
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{CliError, Common};
 use crate::policy::Policy;
 use crate::profile::{self, LoadError};
-use crate::seccomp::{Combined, Host, Profile};
+use crate::seccomp::{Combined, Host, Needed, Profile, starting};
 
 /// What to tell of profiles.
 #[derive(Debug, Subcommand)]
@@ -45,6 +47,10 @@ pub enum SeccompCommand {
     Subtract(compare::CombineArgs),
     /// Make the least profile under which what a log shows still runs
     Minimize(improve::MinimizeArgs),
+    /// Run a specimen, record every call it makes, and make the least profile for them
+    Learn(learn::LearnArgs),
+    /// Compare a run under the engine's own enforcement with a supervised one; exit status 1 where they differ
+    Prove(prove::ProveArgs),
 }
 
 /// What decides the conditional rules of Docker's profiles, beside this machine.
@@ -57,6 +63,33 @@ pub struct Conditions {
     )]
     policy: Option<String>,
 }
+
+/// Which of the calls are allowed that an engine makes under the filter when it starts the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Starting {
+    /// Those of the policy: few where it has no-new-privs on
+    Policy,
+    /// Those without no-new-privs, too
+    Any,
+    /// None: for supervised runs alone
+    None,
+}
+
+impl Starting {
+    fn needed(self, policy: &Policy) -> &'static [Needed] {
+        match self {
+            Self::Policy => starting(policy.no_new_privs.on),
+            Self::Any => starting(false),
+            Self::None => &[],
+        }
+    }
+}
+
+/// The heading of what [`Starting`] allows.
+const STARTING: &str = "what starting in an engine needs";
+
+/// The heading of what every program may need.
+const ANY_TIME: &str = "what any program may need, seen or not";
 
 /// Where profiles are, and what decides their conditions.
 pub struct Library {
@@ -99,5 +132,10 @@ pub fn seccomp(common: &Common, command: &SeccompCommand) -> Result<u8, CliError
             compare::combine(&open(&arguments.conditions)?, Combined::Subtract, arguments)
         }
         SeccompCommand::Minimize(arguments) => improve::minimize(&open(&arguments.conditions)?, arguments),
+        SeccompCommand::Learn(arguments) => {
+            let conditions = Conditions { policy: arguments.cell.policy.clone() };
+            learn::learn(common, &open(&conditions)?, arguments)
+        }
+        SeccompCommand::Prove(arguments) => prove::prove(common, arguments),
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::arch::Arch;
 use super::profile::Profile;
+use super::starting::lacking;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,6 +76,14 @@ impl Finding {
     }
 }
 
+/// What an engine's own start misses, where it applies the profile itself.
+fn starting(profile: &Profile) -> Option<Finding> {
+    let refused: Vec<&str> = lacking(profile, true).into_iter().map(|needed| needed.call).collect();
+    let message = format!("an engine with runc may not start a program under it: it refuses {}", refused.join(" "));
+    let remedy = "allow them for --native and docker run; hotcell seccomp prove tells what each is for";
+    (!refused.is_empty()).then(|| Finding::new(Severity::Note, message, remedy))
+}
+
 /// Everything that is wrong with a profile on a kernel of architecture `host`, the worst first.
 pub fn lint(profile: &Profile, host: Arch) -> Vec<Finding> {
     let mut findings = calls::findings(profile);
@@ -86,6 +95,7 @@ pub fn lint(profile: &Profile, host: Arch) -> Vec<Finding> {
             None => findings.push(found),
         }
     }
+    findings.extend(starting(profile));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings
 }

@@ -43,7 +43,23 @@ fn one(said: &[String], start: &str) {
 
 #[test]
 fn a_sound_profile_has_no_finding_but_that_clone3_is_a_choice() {
-    assert_eq!(lint(&with(""), Arch::X86_64), []);
+    assert_eq!(lint(&with(&native("")), Arch::X86_64), []);
+}
+
+/// What starting in an engine needs, but for one call.
+fn native(left_out: &str) -> String {
+    let calls = crate::seccomp::starting(true).iter().map(|needed| needed.call).filter(|call| *call != left_out);
+    let rules: Vec<String> =
+        calls.filter(|call| !["execve", "rt_sigreturn"].contains(call)).map(|call| allow(call, "")).collect();
+    rules.join(",")
+}
+
+#[test]
+fn what_an_engine_needs_to_start_a_program_is_noted() {
+    let found = lint(&with(&native("fstatfs")), Arch::X86_64);
+    let told: Vec<_> = found.iter().map(|finding| (finding.severity, finding.message.as_str())).collect();
+    let message = "an engine with runc may not start a program under it: it refuses fstatfs";
+    assert_eq!(told, [(Severity::Note, message)]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::engine::Capabilities;
 use crate::engine::discover::EngineChoice;
 use crate::engine::discover::{Surroundings, candidates, first_answering};
 use crate::image::store::Store;
-use crate::plan::{CellPlan, Request};
+use crate::plan::{CellPlan, Request, Watch};
 use crate::profile;
 use crate::run::{EventKind, Outcome, RunEvent};
 use crate::specimen::Specimen;
@@ -161,6 +161,7 @@ impl Keeper {
         let asked = Request {
             policy: policy.clone(),
             filter,
+            watch: Watch::Refusals,
             image: request.image.clone(),
             native: request.native,
             host_env: host_environment(),

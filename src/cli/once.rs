@@ -1,0 +1,259 @@
+//! One specimen in one cell, from the command line's arguments to its end: what `run`, `seccomp learn` and `seccomp prove`
+//! have in common.
+
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::{CliError, Common, engine, text};
+use crate::config::{Config, host_environment};
+use crate::engine::{Capabilities, EngineError};
+use crate::plan::{CellPlan, Request, Watch};
+use crate::policy::{Layer, Policy};
+use crate::profile;
+use crate::run::{Outcome, RunEvent};
+use crate::specimen::Specimen;
+use crate::supervise::{self, Cell, Control, Obeyed, Owner, Site, Stdin, Steering, Swept};
+use crate::text::visible;
+
+/// Events that may wait for a slow reader before the specimen's output does.
+const EVENT_ROOM: usize = 4096;
+
+/// How long the sweep of what crashed runs left may outlast the run; the next one goes on with it.
+const SWEEP_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What runs, in what cell.
+#[derive(Args, Clone, Debug)]
+pub struct CellArgs {
+    /// The specimen; `-` or nothing for standard input
+    pub file: Option<PathBuf>,
+    /// The specimen's language, where its name, shebang and content do not tell
+    #[arg(long, value_name = "NAME")]
+    pub language: Option<String>,
+    #[arg(long, value_name = "POLICY", help = "A policy's name or file [default: hardened, or $HOTCELL_POLICY]")]
+    pub policy: Option<String>,
+    /// Set a layer for this run, such as memory=64m or network=bridge; may be repeated
+    #[arg(long = "layer", value_name = "NAME=VALUE")]
+    pub layers: Vec<String>,
+    /// Switch a layer off for this run; may be repeated
+    #[arg(long, value_name = "LAYER")]
+    pub without: Vec<String>,
+    #[arg(
+        long,
+        value_name = "IMAGE",
+        help = "The image the cell is made from [default: code-sandbox:latest, with embedded host, or $HOTCELL_IMAGE]"
+    )]
+    pub image: Option<String>,
+    /// The deadline, such as 10s or 500ms
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<String>,
+    /// What the specimen reads from its standard input
+    #[arg(long, value_name = "FILE")]
+    pub stdin: Option<PathBuf>,
+}
+
+/// Everything that can be settled before an engine is asked.
+pub struct Prepared {
+    pub config: Config,
+    pub request: Request,
+    pub specimen: Specimen,
+    stdin: Option<PathBuf>,
+    /// The runtime that the command line, and not only a policy, asks for.
+    runtime_named: Option<String>,
+}
+
+impl Prepared {
+    /// Reads what the arguments name; `seccomp` is the profile of that layer, where it is not the policy's.
+    ///
+    /// # Errors
+    /// When something cannot be read, or has a mistake.
+    pub fn new(common: &Common, arguments: &CellArgs, seccomp: Option<&str>) -> Result<Self, CliError> {
+        let config = common.load(arguments.image.clone(), arguments.policy.clone())?;
+        let policy = policy(&config, arguments, seccomp)?;
+        let specimen = specimen(&config, arguments)?;
+        let filter = policy.seccomp.get().map(|choice| profile::load(choice, &config, &policy)).transpose()?;
+        let named = arguments.layers.iter().any(|layer| layer.starts_with("runtime="));
+        let runtime_named = policy.runtime.get().filter(|_| named).map(|runtime| runtime.0.clone());
+        let request = Request {
+            policy,
+            filter,
+            watch: Watch::Refusals,
+            image: String::new(),
+            native: false,
+            host_env: host_environment(),
+        };
+        let prepared = Self { config, request, specimen, stdin: arguments.stdin.clone(), runtime_named };
+        // A file that cannot be read is told before an engine is asked.
+        prepared.stdin()?;
+        Ok(prepared)
+    }
+
+    fn stdin(&self) -> Result<Stdin, CliError> {
+        let Some(path) = &self.stdin else { return Ok(Stdin::Empty) };
+        let file = File::open(path);
+        let error = |source| CliError::File { doing: "cannot read the specimen's input", path: shown(path), source };
+        file.map(Stdin::File).map_err(error)
+    }
+
+    /// Reaches the engine.
+    ///
+    /// # Errors
+    /// When none answers, or it has not the runtime that was named.
+    pub async fn station(&self) -> Result<Station, CliError> {
+        let control = stop_on_signals()?;
+        let engine = engine::connect(&self.config).await?;
+        let capabilities = engine.capabilities().await?;
+        if let Some(name) = &self.runtime_named
+            && !(capabilities.runtimes.contains(name)
+                && (capabilities.runtime_choice || *name == capabilities.default_runtime))
+        {
+            return Err(EngineError::RuntimeUnknown {
+                runtime: name.clone(),
+                registered: capabilities.runtimes,
+                endpoint: engine.endpoint().clone(),
+            }
+            .into());
+        }
+        let site = Site {
+            engine,
+            engine_version: capabilities.version.clone(),
+            run_dir: self.config.prepare_run_dir()?,
+            owner: Owner::this_process().map_err(|source| CliError::Io { doing: "reading /proc", source })?,
+            reaper: supervise::OWN_PROGRAM.into(),
+        };
+        // It touches only what has no owner left, and no run waits for it.
+        let sweeping = tokio::spawn({
+            let site = site.clone();
+            async move { supervise::sweep(&*site.engine, &site.run_dir, &site.owner).await }
+        });
+        Ok(Station { site, capabilities, control, sweeping })
+    }
+}
+
+/// An engine that answers, and what a run there needs.
+pub struct Station {
+    site: Site,
+    capabilities: Capabilities,
+    control: watch::Receiver<Control>,
+    sweeping: JoinHandle<Swept>,
+}
+
+impl Station {
+    /// How this engine meets a request.
+    pub fn plan(&self, prepared: &Prepared, request: Request) -> CellPlan {
+        let image = prepared.config.image_for(self.capabilities.kind).to_owned();
+        CellPlan::new(Request { image, ..request }, &self.capabilities, &supervise::kernel())
+    }
+
+    /// One run. `tell` reads its events in a thread of its own: a screen or a pipe that takes nothing more holds up
+    /// nothing else. What it gives is missing where the run was stopped before its cell stood.
+    ///
+    /// # Errors
+    /// When the cell could not be made.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        prepared: &Prepared,
+        plan: CellPlan,
+        orders: Obeyed,
+        tell: impl FnOnce(mpsc::Receiver<RunEvent>) -> T + Send + 'static,
+    ) -> Result<(Outcome, Option<T>), CliError> {
+        let stdin = prepared.stdin()?;
+        let mut asked_to_stop = self.control.clone();
+        let cell = tokio::select! {
+            made = Cell::make(self.site.clone(), plan, &prepared.specimen) => made?,
+            // What was made of it is the reaper's.
+            _ = asked_to_stop.wait_for(|wanted| *wanted == Control::Stop) => return Ok((Outcome::Stopped, None)),
+        };
+        let steering = Steering { control: self.control.clone(), orders };
+        let (events, received) = mpsc::channel(EVENT_ROOM);
+        let telling = tokio::task::spawn_blocking(move || tell(received));
+        let outcome = cell.run(&prepared.specimen, stdin, events, steering).await;
+        let told = telling.await.map_err(|error| CliError::Io { doing: "telling of the run", source: error.into() })?;
+        Ok((outcome, Some(told)))
+    }
+
+    /// Tells what of earlier runs was removed meanwhile.
+    pub async fn leave(self) {
+        if let Ok(Ok(swept)) = tokio::time::timeout(SWEEP_PATIENCE, self.sweeping).await {
+            text::swept(&swept);
+        }
+    }
+}
+
+fn policy(config: &Config, arguments: &CellArgs, seccomp: Option<&str>) -> Result<Policy, CliError> {
+    let mut policy = Policy::load(&config.policy, &config.dirs.policies())?;
+    for change in &arguments.layers {
+        let Some((name, value)) = change.split_once('=') else {
+            let change = visible(change.as_bytes());
+            return Err(CliError::Said(format!(
+                "--layer {change}: write NAME=VALUE, such as memory=64m; --without NAME switches a layer off"
+            )));
+        };
+        policy.set(Layer::from_name(name)?, value)?;
+    }
+    if let Some(profile) = seccomp {
+        policy.set(Layer::Seccomp, &own_profile(config, profile))?;
+    }
+    if let Some(time) = &arguments.timeout {
+        policy.set(Layer::Timeout, time)?;
+    }
+    for name in &arguments.without {
+        policy.set_on(Layer::from_name(name)?, false);
+    }
+    profile::absolute_seccomp(&mut policy);
+    Ok(policy)
+}
+
+/// The path of the user's own profile of that name; any other name as it is.
+fn own_profile(config: &Config, name: &str) -> String {
+    let own = config.dirs.seccomp().join(format!("{name}.json"));
+    if !name.contains('/') && own.is_file() { own.to_string_lossy().into_owned() } else { name.to_owned() }
+}
+
+fn specimen(config: &Config, arguments: &CellArgs) -> Result<Specimen, CliError> {
+    let (languages, forced, cap) = (&config.languages, arguments.language.as_deref(), config.max_size);
+    match &arguments.file {
+        Some(path) if path != Path::new("-") => Ok(Specimen::load(path, languages, forced, cap)?),
+        None if io::stdin().is_terminal() => {
+            Err(CliError::Said("no specimen: name a file, or pipe it in (hotcell run -)".to_owned()))
+        }
+        _ => Ok(Specimen::read("stdin", io::stdin().lock(), languages, forced, cap)?),
+    }
+}
+
+/// A path, safe to show.
+pub fn shown(path: &Path) -> String {
+    visible(path.as_os_str().as_encoded_bytes())
+}
+
+/// Becomes [`Control::Stop`] at the first signal that asks hotcell to end; at the second, hotcell ends at once and the reaper
+/// removes the cell.
+fn stop_on_signals() -> Result<watch::Receiver<Control>, CliError> {
+    let listen = |kind| signal(kind).map_err(|source| CliError::Io { doing: "listening for signals", source });
+    let mut signals =
+        [listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?];
+    let (reviewer, control) = watch::channel(Control::Go);
+    tokio::spawn(async move {
+        any(&mut signals).await;
+        // A run that is over already needs no stopping.
+        let _ = reviewer.send(Control::Stop);
+        any(&mut signals).await;
+        std::process::exit(130);
+    });
+    Ok(control)
+}
+
+async fn any(signals: &mut [Signal; 3]) {
+    let [interrupt, terminate, hangup] = signals;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+}
