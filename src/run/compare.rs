@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::words::{counted, one_line, short_count, time};
-use super::{CellFacts, Denial, Force, LimitKind, LimitTotal, Outcome, Refusal, Summary};
+use super::{CellFacts, Denial, Force, LimitKind, LimitTotal, Outcome, Refusal, Stream, Summary};
 use crate::policy::{Bytes, Layer, Policy};
 
 /// One of the two runs.
@@ -163,6 +163,24 @@ pub fn compare(left: Side<'_>, right: Side<'_>) -> Comparison {
         comparison.add(Section::Figures, name.to_owned(), None, before, after);
     }
     comparison
+}
+
+/// In what a run under another enforcement did not come to the same as this one: its outcome and its output. Nothing
+/// where they agree.
+pub fn disagreements(supervised: &Summary, native: &Summary) -> Vec<String> {
+    let outcome = |summary: &Summary| match &summary.outcome {
+        Some((outcome, _)) => outcome.to_string(),
+        None => "not over".to_owned(),
+    };
+    let (before, after) = (outcome(supervised), outcome(native));
+    let ended = (before != after).then(|| format!("{after} instead of {before}"));
+    let differs = |stream: Stream| {
+        let (left, right) = (supervised.stream(stream), native.stream(stream));
+        let at = left.kept.iter().zip(&right.kept).position(|(left, right)| left != right);
+        let shorter = left.kept.len().min(right.kept.len());
+        (left != right).then(|| format!("{} differs from byte {} on", stream.name(), at.unwrap_or(shorter) + 1))
+    };
+    ended.into_iter().chain([Stream::Stdout, Stream::Stderr].into_iter().filter_map(differs)).collect()
 }
 
 fn compare_facts(comparison: &mut Comparison, left: Side<'_>, right: Side<'_>) {

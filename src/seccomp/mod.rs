@@ -36,14 +36,16 @@ mod sets;
 mod shipped;
 #[cfg(test)]
 mod shipped_tests;
+mod starting;
 #[cfg(test)]
 mod tests;
+pub mod words;
 mod workspace;
 
 pub use action::Action;
 pub use arch::{Arch, Host, KernelVersion, KernelVersionError};
 pub use bpf::{BpfError, Insn, Program, SeccompData};
-pub use catalog::{About, Purpose, Risk, about};
+pub use catalog::{About, Purpose, Risk, about, calls_for};
 pub use combine::{CombineError, Combined, combine, intersect, merge, subtract};
 pub use compile::{CompileError, compile};
 pub use diff::{Change, Diff, Difference, diff};
@@ -52,8 +54,9 @@ pub use fields::{Mistake, ProfileError};
 pub use json::Place;
 pub use lint::{Finding, Severity, lint};
 pub use meaning::Says;
-pub use minimize::{Use, minimize};
+pub use minimize::{Use, minimize, telling};
 pub use names::{syscall_name, syscall_number};
 pub use profile::{ArgCondition, Op, Profile, Rule, Warning};
 pub use shipped::shipped;
+pub use starting::{Needed, lacking};
 pub use workspace::{Edit, EditError, Workspace};

@@ -7,6 +7,7 @@ pub mod cells;
 pub mod dockerd;
 pub mod liar;
 pub mod screen;
+pub mod user;
 
 use std::ffi::OsStr;
 use std::fmt;

@@ -4,7 +4,6 @@ mod compare;
 mod explain;
 mod improve;
 mod show;
-mod words;
 
 use std::path::PathBuf;
 
@@ -13,7 +12,7 @@ use clap::{Args, Subcommand};
 use super::{CliError, Common};
 use crate::policy::Policy;
 use crate::profile::{self, LoadError};
-use crate::seccomp::{Combined, Host, Profile};
+use crate::seccomp::{Combined, Host, Profile, words};
 
 /// What to tell of profiles.
 #[derive(Debug, Subcommand)]

@@ -34,6 +34,8 @@ pub enum Picking {
     Engine,
     /// A language.
     Language,
+    /// What a call fails with.
+    Errno,
 }
 
 impl Picking {
@@ -45,6 +47,7 @@ impl Picking {
             Self::Theme => "Theme",
             Self::Engine => "Engine",
             Self::Language => "Language",
+            Self::Errno => "Refuse with",
         }
     }
 }
@@ -85,6 +88,11 @@ impl Picker {
     /// The row that is selected; `None` where nothing matches.
     pub fn chosen(&self) -> Option<&Item> {
         self.items.get(*self.matches.get(self.selected)?)
+    }
+
+    /// What was typed.
+    pub fn typed(&self) -> &str {
+        self.field.text()
     }
 
     /// Types a character.

@@ -8,12 +8,15 @@ use crate::tui::keymap::Keymap;
 use crate::tui::theme::Role;
 
 /// The answers, in the order in which they are offered.
-const ANSWERS: [(Command, &str); 5] = [
-    (Command::Deny, "deny"),
+const ANSWERS: [(Command, &str); 8] = [
+    (Command::AllowFrom, "allow from now on…"),
     (Command::Allow, "allow once"),
-    (Command::DenyAlways, "deny from now on"),
+    (Command::Deny, "deny"),
+    (Command::DenyErrno, "deny with…"),
+    (Command::DenyAlways, "stop asking"),
     (Command::KillCaller, "kill"),
     (Command::NextHeld, "next"),
+    (Command::Hold, "freeze all"),
 ];
 
 /// Lines of a call with its arguments; all of it stands in the detail.
