@@ -7,6 +7,7 @@ use super::arch::Arch;
 use super::catalog::{Purpose, about};
 use super::combine::add;
 use super::profile::{ArgCondition, Op, Profile, Rule};
+use super::starting::Needed;
 
 /// EPERM, and ENOSYS for calls that the C library has another way for.
 const EPERM: u16 = 1;
@@ -67,35 +68,29 @@ fn is_telling(call: &str) -> bool {
     TELLING.iter().any(|telling| telling.call == call)
 }
 
-/// What every start needs and a log may lack: of the runtime before it, or of paths that were not taken.
-const START: [(&str, &str); 12] = [
-    ("execve", "the engine starts the program under the filter"),
-    ("exit", "a thread's end"),
-    ("exit_group", "the program's end"),
-    ("rt_sigreturn", "a signal handler's return"),
-    ("restart_syscall", "an interrupted sleep that goes on"),
-    ("brk", "the allocator"),
-    ("mmap", "the dynamic loader and the allocator"),
-    ("munmap", "the dynamic loader and the allocator"),
-    ("mprotect", "the dynamic loader"),
-    ("arch_prctl", "the thread pointer, on x86_64"),
-    ("set_tid_address", "the C library's start"),
-    ("set_robust_list", "the C library's start"),
-];
+/// How a profile is made of what was used.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape<'a> {
+    /// Calls whose arguments are registers with few values (socket, clone, ioctl, prctl, fcntl and the like) get
+    /// conditions, as far as every use's are known.
+    pub conditions: bool,
+    /// What is allowed beside, used or not: lists with their headings.
+    pub beside: &'a [(&'static str, &'static [Needed])],
+}
 
-/// Makes an allowlist of what was used and of the few calls that a start needs; all else fails with EPERM.
+/// Makes an allowlist of what was used and of what is needed beside; all else fails with EPERM.
 ///
-/// Calls are grouped by purpose, and each group's comment says why each is there. With `conditions`, calls whose
-/// arguments are registers with few values (socket, clone, ioctl, prctl, fcntl and the like) get them, as far as every
-/// use's are known. `clone3` is never allowed: it fails with ENOSYS, upon which the C library takes `clone`.
-pub fn minimize(name: &str, uses: &[Use], conditions: bool) -> Profile {
+/// Calls are grouped by purpose, and each group's comment says why each is there. `clone3` is never allowed: it fails
+/// with ENOSYS, upon which the C library takes `clone`.
+pub fn minimize(name: &str, uses: &[Use], shape: Shape<'_>) -> Profile {
     let uses: Vec<Use> = uses.iter().flat_map(|used| [Some(used.clone()), instead(used)]).flatten().collect();
-    let mut rules = vec![start()];
+    let used: BTreeSet<&str> = uses.iter().map(|used| used.name.as_str()).collect();
+    let mut rules = Vec::new();
     for (purpose, calls) in by_purpose(&uses) {
         let mut whole = Rule { names: Vec::new(), action: Action::Allow, args: Vec::new(), comment: None };
         let mut reasons = Vec::new();
         for (call, uses) in calls {
-            if let Some(kinds) = kinds(call, &uses).filter(|_| conditions) {
+            if let Some(kinds) = kinds(call, &uses).filter(|_| shape.conditions) {
                 let comment = format!("{}, with these arguments alone", reason(call, &uses));
                 for args in kinds {
                     add(&mut rules, call, Action::Allow, args, Some(comment.clone()));
@@ -109,6 +104,9 @@ pub fn minimize(name: &str, uses: &[Use], conditions: bool) -> Profile {
         let title = purpose.map_or("other calls", Purpose::title);
         whole.comment = Some(format!("{title}: {}", reasons.join("; ")));
         rules.extend((!whole.names.is_empty()).then_some(whole));
+    }
+    for (title, list) in shape.beside {
+        beside(&mut rules, &used, title, list, shape.conditions);
     }
     rules.push(clone3(&uses));
     let architectures: BTreeSet<Arch> = uses.iter().map(|used| used.arch).collect();
@@ -129,13 +127,34 @@ fn instead(used: &Use) -> Option<Use> {
     (used.name == "clone3").then(|| Use { name: "clone".to_owned(), args, reason, ..used.clone() })
 }
 
-fn start() -> Rule {
-    let reasons: Vec<String> = START.iter().map(|(call, why)| format!("{call}: {why}")).collect();
-    Rule {
-        names: START.iter().map(|(call, _)| (*call).to_owned()).collect(),
-        action: Action::Allow,
-        args: Vec::new(),
-        comment: Some(format!("what every start needs: {}", reasons.join("; "))),
+/// Adds what is needed of a list and not allowed yet.
+fn beside(rules: &mut Vec<Rule>, used: &BTreeSet<&str>, title: &str, list: &[Needed], conditions: bool) {
+    let is_whole = |rules: &[Rule], call| {
+        rules.iter().any(|rule| rule.args.is_empty() && rule.names.iter().any(|name| name == call))
+    };
+    let missing: Vec<&Needed> = list.iter().filter(|needed| !is_whole(rules, needed.call)).collect();
+    let (valued, plain): (Vec<&Needed>, Vec<&Needed>) =
+        missing.into_iter().partition(|needed| conditions && !needed.values.is_empty());
+    let reason = |needed: &Needed| format!("{}: {}, {}", needed.call, needed.by, needed.why);
+    // Used with some arguments, a call has its conditions, which no list widens by chance.
+    let plain: Vec<&Needed> = plain.into_iter().filter(|needed| !used.contains(needed.call)).collect();
+    if !plain.is_empty() {
+        let reasons: Vec<String> = plain.iter().map(|needed| reason(needed)).collect();
+        rules.push(Rule {
+            names: plain.iter().map(|needed| needed.call.to_owned()).collect(),
+            action: Action::Allow,
+            args: Vec::new(),
+            comment: Some(format!("{title}: {}", reasons.join("; "))),
+        });
+    }
+    for needed in valued {
+        let comment = format!("{title}: {}, with these arguments alone", reason(needed));
+        for args in needed.values.iter().map(|value| vec![masked(0, INT, *value)]) {
+            let is_there = |rule: &Rule| rule.args == args && rule.names.iter().any(|name| name == needed.call);
+            if !rules.iter().any(is_there) {
+                add(rules, needed.call, Action::Allow, args, Some(comment.clone()));
+            }
+        }
     }
 }
 
@@ -153,11 +172,10 @@ fn clone3(uses: &[Use]) -> Rule {
 
 type ByCall<'u> = BTreeMap<&'u str, Vec<&'u Use>>;
 
-/// The calls that are not allowed already, by purpose; those that nobody described come last.
+/// The calls by purpose; those that nobody described come last.
 fn by_purpose(uses: &[Use]) -> Vec<(Option<Purpose>, ByCall<'_>)> {
     let mut groups: BTreeMap<(bool, Option<Purpose>), ByCall<'_>> = BTreeMap::new();
-    let given = |name: &str| name == "clone3" || START.iter().any(|(call, _)| *call == name);
-    for used in uses.iter().filter(|used| !given(&used.name)) {
+    for used in uses.iter().filter(|used| used.name != "clone3") {
         let purpose = about(&used.name).map(|about| about.purpose);
         groups.entry((purpose.is_none(), purpose)).or_default().entry(&used.name).or_default().push(used);
     }
@@ -180,21 +198,24 @@ fn kinds(call: &str, uses: &[&Use]) -> Option<Vec<Vec<ArgCondition>>> {
         let kind = telling.args.iter().map(|(index, mask)| Some(used.args[usize::from(*index)]? & mask));
         kinds.insert(kind.collect::<Option<Vec<u64>>>()?);
     }
-    let condition = |((index, mask), value): (&(u8, u64), u64)| ArgCondition {
-        index: *index,
-        value: *mask,
-        value_two: value,
-        op: Op::MaskedEqual,
-    };
+    let condition = |((index, mask), value): (&(u8, u64), u64)| masked(*index, *mask, value);
     let list = |kind: Vec<u64>| telling.args.iter().zip(kind).map(condition).collect();
     (kinds.len() <= MOST_KINDS).then(|| kinds.into_iter().map(list).collect())
+}
+
+fn masked(index: u8, mask: u64, value: u64) -> ArgCondition {
+    ArgCondition { index, value: mask, value_two: value, op: Op::MaskedEqual }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::lint::{Severity, lint};
+    use super::super::starting::{ANY_TIME, LOADING, lacking, starting};
     use super::super::{SeccompData, compile, syscall_number};
     use super::*;
+
+    /// A log's: with conditions.
+    const LOGGED: Shape<'_> = Shape { conditions: true, beside: &[("needed", &ANY_TIME), ("to load", &LOADING)] };
 
     fn used(name: &str, args: &[u64], count: u64) -> Use {
         let mut all = [None; 6];
@@ -223,7 +244,7 @@ mod tests {
     #[test]
     fn what_was_seen_is_allowed_with_its_reason_and_nothing_else_is() {
         let uses = [used("write", &[], 3), used("read", &[], 1), used("connect", &[], 1)];
-        let profile = minimize("mine", &uses, true);
+        let profile = minimize("mine", &uses, LOGGED);
         let comments: Vec<_> = profile.rules.iter().filter_map(|rule| rule.comment.as_deref()).collect();
         assert!(comments.contains(&"files: read: once, line 7; write: 3 times, line 7"), "{comments:?}");
         assert!(comments.contains(&"network: connect: once, line 7"), "{comments:?}");
@@ -239,18 +260,21 @@ mod tests {
     #[test]
     fn sockets_and_threads_get_the_conditions_that_were_seen() {
         let uses = [used("socket", &[1, 0x80001], 2), used("socket", &[2, 2], 1), used("clone", &[0x3d_0f00], 4)];
-        let profile = minimize("mine", &uses, true);
+        let profile = minimize("mine", &uses, LOGGED);
         assert_eq!(asked(&profile, "socket", &[1, 0x80001]), Action::Allow);
         assert_eq!(asked(&profile, "socket", &[1, 2]), Action::Errno(1), "the family of one, the type of the other");
         assert_eq!(asked(&profile, "socket", &[1 << 32 | 2, 2]), Action::Allow, "as the kernel sees it");
         assert_eq!(asked(&profile, "clone", &[17]), Action::Allow);
         assert_eq!(asked(&profile, "clone", &[0x1000_0011]), Action::Errno(1), "a new user namespace");
-        assert_eq!(asked(&minimize("mine", &uses, false), "socket", &[40, 1]), Action::Allow);
+        assert_eq!(
+            asked(&minimize("mine", &uses, Shape { conditions: false, ..LOGGED }), "socket", &[40, 1]),
+            Action::Allow
+        );
     }
 
     #[test]
     fn where_clone3_was_used_clone_makes_threads_and_no_namespaces() {
-        let profile = minimize("mine", &[used("clone3", &[0x7f00, 88], 2)], true);
+        let profile = minimize("mine", &[used("clone3", &[0x7f00, 88], 2)], LOGGED);
         assert_eq!(asked(&profile, "clone3", &[]), Action::Errno(38));
         assert_eq!(asked(&profile, "clone", &[0x3d_0f00]), Action::Allow);
         assert_eq!(asked(&profile, "clone", &[0x1000_0011]), Action::Errno(1));
@@ -259,8 +283,31 @@ mod tests {
     #[test]
     fn unknown_or_very_many_arguments_leave_a_call_without_conditions() {
         let many: Vec<Use> = (0..20).map(|request| used("ioctl", &[0, request], 1)).collect();
-        assert_eq!(asked(&minimize("mine", &many, true), "ioctl", &[0, 99]), Action::Allow);
+        assert_eq!(asked(&minimize("mine", &many, LOGGED), "ioctl", &[0, 99]), Action::Allow);
         let unknown = [used("socket", &[1], 1)];
-        assert_eq!(asked(&minimize("mine", &unknown, true), "socket", &[9, 9]), Action::Allow);
+        assert_eq!(asked(&minimize("mine", &unknown, LOGGED), "socket", &[9, 9]), Action::Allow);
+    }
+
+    #[test]
+    fn what_starting_needs_is_there_once_and_no_wider_than_it_is_needed() {
+        let uses = [used("write", &[], 3), used("prctl", &[15], 1), used("prctl", &[8], 1)];
+        let logged = minimize("mine", &uses, LOGGED);
+        assert!(
+            lacking(&logged, true).iter().any(|needed| needed.call == "fstatfs"),
+            "a log has none of the runtime's"
+        );
+        for no_new_privs in [true, false] {
+            let beside = [("any", ANY_TIME.as_slice()), ("starting", starting(no_new_privs))];
+            let profile = minimize("mine", &uses, Shape { conditions: true, beside: &beside });
+            assert!(lacking(&profile, no_new_privs).is_empty());
+            assert_eq!(lacking(&profile, false).is_empty(), !no_new_privs);
+            assert_eq!(asked(&profile, "prctl", &[15]), Action::Allow);
+            assert_eq!(asked(&profile, "prctl", &[22]), Action::Errno(1), "PR_SET_SECCOMP");
+            assert_eq!(asked(&profile, "prctl", &[24]) == Action::Allow, !no_new_privs, "PR_CAPBSET_DROP");
+            assert_eq!(asked(&profile, "openat", &[]), Action::Allow);
+            assert_eq!(asked(&profile, "socket", &[]), Action::Errno(1));
+            let rules: Vec<_> = profile.rules.iter().map(|rule| (&rule.names, &rule.args)).collect();
+            assert!(rules.iter().enumerate().all(|(at, rule)| !rules[..at].contains(rule)), "{rules:?}");
+        }
     }
 }

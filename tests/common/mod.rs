@@ -150,11 +150,26 @@ impl Specimen {
 
     /// A static executable, from C.
     pub fn c(code: &str) -> Self {
+        Self::compiled(code, &[])
+    }
+
+    /// An executable that makes one system call: it ends, with this code.
+    pub fn that_only_ends(code: u8) -> Self {
+        let number = libc::SYS_exit_group;
+        #[cfg(target_arch = "x86_64")]
+        let call = format!("mov ${number}, %eax; mov ${code}, %edi; syscall");
+        #[cfg(target_arch = "aarch64")]
+        let call = format!("mov x8, #{number}; mov x0, #{code}; svc #0");
+        Self::compiled(&format!("void _start(void) {{ __asm__ volatile(\"{call}\"); }}"), &["-nostdlib"])
+    }
+
+    fn compiled(code: &str, flags: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (source, path) = (directory.path().join("specimen.c"), directory.path().join("specimen"));
         fs::write(&source, code).unwrap();
-        let status = Command::new("gcc").args(["-static", "-Os", "-s", "-o"]).arg(&path).arg(&source).status();
-        assert!(status.expect("gcc is installed: scripts/setup.sh test").success(), "{code}");
+        let mut gcc = Command::new("gcc");
+        gcc.args(["-static", "-Os", "-s"]).args(flags).arg("-o").arg(&path).arg(&source);
+        assert!(gcc.status().expect("gcc is installed: scripts/setup.sh test").success(), "{code}");
         Self { directory: Some(directory), path }
     }
 }

@@ -7,12 +7,12 @@ use serde_json::json;
 
 use super::super::layout::{self, BAD, BOLD, CARE, DIM, GOOD, fill};
 use super::super::{CliError, Format, text};
-use super::{Conditions, Library, show};
+use super::{ANY_TIME, Conditions, Library, STARTING, Starting, show};
 use crate::files;
 use crate::policy::Bytes;
 use crate::run::to_pretty;
 use crate::seccomp::import::{Import, audit, strace};
-use crate::seccomp::{self, Finding, Profile, Severity};
+use crate::seccomp::{self, Finding, Profile, Severity, Shape};
 use crate::text::visible;
 
 /// The most that is read of a log.
@@ -49,6 +49,9 @@ pub struct MinimizeArgs {
     /// Allow calls whatever their arguments are
     #[arg(long)]
     no_conditions: bool,
+    /// Which calls to allow that an engine itself makes under the filter when it starts the program
+    #[arg(long, value_enum, default_value_t = Starting::Policy)]
+    starting: Starting,
     /// text for people, json for the OCI form that engines take
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -58,8 +61,8 @@ pub struct MinimizeArgs {
 
 const MINIMIZE_EXAMPLES: &str = "A log shows what a program did, not what it may do: log its tests and its errors too.
 Arguments become conditions where the log has them as numbers: strace -X raw, audit's SYSCALL.
-The profile is for supervised runs. An engine that applies it itself (--native, docker run) enters
-the program under the filter with calls of its own, which no log of the program shows.
+An engine that applies the profile itself (--native, docker run) starts the program with calls of its
+own under the filter, which no log of the program shows: these few are added (--starting).
 
 Examples:
   strace -f -X raw -o log python3 x.py
@@ -145,7 +148,13 @@ pub fn minimize(library: &Library, arguments: &MinimizeArgs) -> Result<u8, CliEr
         let said = "the logs tell no call: is --from right, and was strace told to write to a file (-o)?";
         return Err(CliError::Said(said.to_owned()));
     }
-    let profile = seccomp::minimize(&arguments.name, &uses, !arguments.no_conditions);
+    let beside = [
+        (ANY_TIME, seccomp::ANY_TIME.as_slice()),
+        ("what a program does first", seccomp::LOADING.as_slice()),
+        (STARTING, arguments.starting.needed(&library.policy)),
+    ];
+    let shape = Shape { conditions: !arguments.no_conditions, beside: &beside };
+    let profile = seccomp::minimize(&arguments.name, &uses, shape);
     show::tell(library, &profile, arguments.format)
 }
 

@@ -7,12 +7,12 @@ mod show;
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{CliError, Common};
 use crate::policy::Policy;
 use crate::profile::{self, LoadError};
-use crate::seccomp::{Combined, Host, Profile, words};
+use crate::seccomp::{Combined, Host, Needed, Profile, starting, words};
 
 /// What to tell of profiles.
 #[derive(Debug, Subcommand)]
@@ -56,6 +56,33 @@ pub struct Conditions {
     )]
     policy: Option<String>,
 }
+
+/// Which of the calls are allowed that an engine makes under the filter when it starts the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Starting {
+    /// Those of the policy: few where it has no-new-privs on
+    Policy,
+    /// Those without no-new-privs, too
+    Any,
+    /// None: for supervised runs alone
+    None,
+}
+
+impl Starting {
+    fn needed(self, policy: &Policy) -> &'static [Needed] {
+        match self {
+            Self::Policy => starting(policy.no_new_privs.on),
+            Self::Any => starting(false),
+            Self::None => &[],
+        }
+    }
+}
+
+/// The heading of what [`Starting`] allows.
+const STARTING: &str = "what starting in an engine needs";
+
+/// The heading of what every program may need.
+const ANY_TIME: &str = "what any program may need, seen or not";
 
 /// Where profiles are, and what decides their conditions.
 pub struct Library {
