@@ -128,7 +128,8 @@ fn from_a_profile_that_cannot_start_python_to_one_that_docker_takes_by_keys_alon
 
     let seccomp = format!("seccomp={}", path.display());
     let code = fs::read_to_string(&specimen.path).unwrap();
-    let arguments = ["run", "--rm", "--security-opt", &seccomp, "--security-opt", "no-new-privileges", "--cap-drop", "ALL"];
+    let arguments =
+        ["run", "--rm", "--security-opt", &seccomp, "--security-opt", "no-new-privileges", "--cap-drop", "ALL"];
     let told = engine.client(&[&arguments[..], &[engine.image(), "python3", "-c", &code]].concat());
     assert_eq!(told.trim(), OUTPUT);
     // Without the edits nothing starts: they were needed.
@@ -143,4 +144,3 @@ fn from_a_profile_that_cannot_start_python_to_one_that_docker_takes_by_keys_alon
     let screen = Screen::start(user.command(&["--engine", &engine.address()]), 120, 36);
     screen.wait_for("seccomp seed-allowlist+");
 }
-

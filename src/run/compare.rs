@@ -12,6 +12,8 @@ use crate::policy::{Bytes, Layer, Policy};
 pub struct Side<'a> {
     /// The policy it ran under.
     pub policy: &'a Policy,
+    /// How many edits its seccomp profile had.
+    pub edits: usize,
     /// What it came to, so far.
     pub summary: &'a Summary,
 }
@@ -191,7 +193,7 @@ fn compare_facts(comparison: &mut Comparison, left: Side<'_>, right: Side<'_>) {
 }
 
 fn facts(side: Side<'_>) -> [(&'static str, Value); 8] {
-    let Side { policy, summary } = side;
+    let Side { policy, summary, .. } = side;
     let cell = |text: fn(&CellFacts) -> String| {
         summary.cell.as_ref().map_or(Value::Unknown("no cell"), |cell| Value::Is(text(cell)))
     };
@@ -224,7 +226,7 @@ fn denied(summary: &Summary) -> Value {
 }
 
 /// On or off, the setting, and whether it held.
-fn layer_state(Side { policy, summary }: Side<'_>, layer: Layer) -> String {
+fn layer_state(Side { policy, edits, summary }: Side<'_>, layer: Layer) -> String {
     let state = summary.cell.iter().flat_map(|cell| &cell.layers).find(|state| state.layer == layer);
     if !policy.is_on(layer) {
         return "off".to_owned();
@@ -238,7 +240,8 @@ fn layer_state(Side { policy, summary }: Side<'_>, layer: Layer) -> String {
             Force::Unverified => ", unverified",
         },
     };
-    format!("{}{held}", policy.setting(layer))
+    let edited = if layer == Layer::Seccomp && edits > 0 { format!("+{edits}") } else { String::new() };
+    format!("{}{edited}{held}", policy.setting(layer))
 }
 
 /// What makes refused calls of two runs the same: all but the process.

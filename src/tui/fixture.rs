@@ -22,8 +22,8 @@ use crate::config::{Arguments, Config};
 use crate::engine::{Capabilities, CellName, Endpoint, EngineKind, Limits};
 use crate::policy::{Bytes, Layer};
 use crate::run::{
-    CellFacts, Denial, DenialId, Enforcement, EventKind, Force, Frame, HeldCall, HeldId, Instruction, LayerState, Limit, LimitKind,
-    Observation, Outcome, Process, Refusal, RunEvent, Sample, Source, SpecimenFacts, Stream,
+    CellFacts, Denial, DenialId, Enforcement, EventKind, Force, Frame, HeldCall, HeldId, Instruction, LayerState,
+    Limit, LimitKind, Observation, Outcome, Process, Refusal, RunEvent, Sample, Source, SpecimenFacts, Stream,
 };
 use crate::seccomp::{Arch, Host, Profile, shipped};
 

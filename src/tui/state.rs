@@ -15,7 +15,7 @@ use super::overlay::profile::ProfilePane;
 use super::overlay::prompt::Asking;
 use super::panes::{denials::DenialsPane, layers::LayersPane, output::OutputPane};
 use super::theme::Theme;
-use super::tuning::Tuning;
+use super::tuning::{Tuning, Working};
 use super::update::{Proof, Refusing};
 use crate::engine::{Capabilities, Endpoint};
 use crate::policy::{Bytes, Layer, Policy};
@@ -254,6 +254,8 @@ pub struct RunRecord {
     pub by_hand: bool,
     /// Whether it agreed with a supervised run, and in what not, where it was to prove that; safe to show.
     pub proof: Option<(bool, String)>,
+    /// How many edits the profile that answers its calls has.
+    pub edits: usize,
     /// The profile that its filter was made of, as far as that was read.
     pub launched: Option<Arc<Profile>>,
     /// The profile that answers its calls now.
@@ -281,6 +283,7 @@ impl RunRecord {
             started: None,
             held_since: None,
             held_for: Duration::ZERO,
+            edits: 0,
             by_hand: false,
             proof: None,
             launched: None,
@@ -387,7 +390,10 @@ impl State {
             () => None,
         };
         let lines = self.marks.iter().filter_map(line).filter_map(|line| u32::try_from(line).ok()).collect();
-        Breakpoints { lines, ..self.breaks.clone() }
+        // What an edit refuses was decided: nobody is asked about it again.
+        let refused = self.tuning.of(&self.bench.policy).map(Working::refused).unwrap_or_default();
+        let except = self.breaks.except.iter().cloned().chain(refused.into_keys().map(str::to_owned)).collect();
+        Breakpoints { lines, except, ..self.breaks.clone() }
     }
 
     /// The moment that is selected: output and resources mark it.

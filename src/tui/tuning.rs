@@ -59,6 +59,18 @@ impl Working {
         self.saved.as_ref().filter(|(_, profile)| profile == self.space.current()).map(|(path, _)| path)
     }
 
+    /// The calls that edits refuse, as far as no later edit says otherwise, and with which errno.
+    pub fn refused(&self) -> BTreeMap<&str, u16> {
+        let mut refused = BTreeMap::new();
+        for edit in self.space.log() {
+            match edit {
+                Edit::Deny { call, errno, .. } => _ = refused.insert(call.as_str(), *errno),
+                Edit::Allow { call, .. } | Edit::Remove { call, .. } => _ = refused.remove(call.as_str()),
+            }
+        }
+        refused
+    }
+
     /// To be called after each change.
     pub fn changed(&mut self) {
         self.findings = lint(self.space.current(), Arch::native());

@@ -169,8 +169,11 @@ impl Allow {
             Choice::Always => format!("allow {call}, whatever its arguments"),
             Choice::Bound => {
                 let words: Vec<&str> = self.ticked().map(|(_, words)| words).collect();
-                let what =
-                    if words.is_empty() { "tick what has to be as it is here".to_owned() } else { words.join(" and ") };
+                let what = if words.is_empty() {
+                    "the ticked arguments are as they are here".to_owned()
+                } else {
+                    words.join(" and ")
+                };
                 format!("allow {call} only where {what}")
             }
             Choice::Argument { words, ticked, .. } => format!("    [{}] {words}", if *ticked { 'x' } else { ' ' }),

@@ -197,7 +197,7 @@ pub fn view(state: &State, inner: Rect) -> View {
     View {
         focused: state.focus == Pane::Layers,
         title: Title { note: counts(state), right: told(state), bottom: out_of_sight(first, rows) },
-        rows: Layer::ALL.iter().skip(first).take(rows).map(|layer| row(state, *layer)).collect(),
+        rows: Layer::ALL.iter().skip(first).take(rows).map(|layer| row(state, *layer, cells)).collect(),
         selected: pane.selected,
         first,
         editing,
@@ -240,15 +240,21 @@ fn told(state: &State) -> String {
     }
 }
 
-fn row(state: &State, layer: Layer) -> Row {
+fn row(state: &State, layer: Layer, cells: usize) -> Row {
     let (policy, base) = (&state.bench.policy, &state.bench.base);
     let on = policy.is_on(layer);
     let edits = if layer == Layer::Seccomp { state.tuning.edits(policy) } else { 0 };
-    let setting = if edits > 0 { state.tuning.label(policy) } else { policy.setting(layer) };
+    let mut setting = policy.setting(layer);
+    let changed = edits > 0 || on != base.is_on(layer) || setting != base.setting(layer);
+    if edits > 0 {
+        // The number is seen, however long the name.
+        let count = format!("+{edits}");
+        setting = clip(&visible_str(&setting), cells.saturating_sub(count.len())) + &count;
+    }
     Row {
         layer,
         on,
-        changed: on != base.is_on(layer) || setting != base.setting(layer),
+        changed,
         // A layer without a setting of its own says "on".
         setting: if setting == "on" || setting == "off" { String::new() } else { visible_str(&setting) },
         standing: standing(state, layer),

@@ -154,7 +154,7 @@ fn in_pane(state: &mut State, command: Command) -> Vec<Effect> {
 }
 
 /// Selects the newest row, where none is.
-pub(super) fn select_a_denial(state: &mut State) {
+fn select_a_denial(state: &mut State) {
     let inner = state.areas().inner(Pane::Denials);
     if state.moment().is_none() {
         state.denials.command(Command::Up, state.runs.shown(), inner);
@@ -232,7 +232,7 @@ fn in_overlay(state: &mut State, command: Command) -> Vec<Effect> {
         (Some(Overlay::Picker(_) | Overlay::Prompt(_) | Overlay::Confirm(_) | Overlay::Allow(_)), Command::Accept) => {
             return overlay::accept(state);
         }
-        (Some(Overlay::Picker(picker)), Command::Indent) if picker.picking == Picking::Errno => {
+        (Some(Overlay::Picker(picker)), Command::Indent) if matches!(picker.picking, Picking::Errno { .. }) => {
             return overlay::errno(state, true);
         }
         (Some(Overlay::Allow(allow)), _) => allow.command(command),

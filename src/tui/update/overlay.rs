@@ -72,7 +72,7 @@ pub(super) fn theme_loaded(state: &mut State, name: String, result: Result<Box<T
 /// Takes what is chosen, typed or asked.
 pub(super) fn accept(state: &mut State) -> Vec<Effect> {
     match state.overlay.take() {
-        Some(Overlay::Picker(picker)) if picker.picking == Picking::Errno => {
+        Some(Overlay::Picker(picker)) if matches!(picker.picking, Picking::Errno { .. }) => {
             state.overlay = Some(Overlay::Picker(picker));
             errno(state, false)
         }
@@ -117,7 +117,7 @@ fn pick(state: &mut State, picking: Picking, value: &str) -> Vec<Effect> {
             }
         },
         // It is taken by `errno`.
-        Picking::Errno => Vec::new(),
+        Picking::Errno { .. } => Vec::new(),
         Picking::Theme => vec![Effect::LoadTheme(value.to_owned())],
         Picking::Engine => {
             let mut effects = bench::reconnect(state);

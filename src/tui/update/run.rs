@@ -72,6 +72,7 @@ pub(super) fn begin_as(state: &mut State, native: bool) -> Vec<Effect> {
     let profile = state.tuning.of(&state.bench.policy).map(|working| Arc::clone(working.space.current()));
     let record = RunRecord {
         native,
+        edits: state.tuning.edits(&state.bench.policy),
         launched: profile.clone(),
         profile,
         specimen: specimen.name.clone(),

@@ -17,7 +17,7 @@ use crate::tui::overlay::picker::{Item, Picker, Picking};
 use crate::tui::overlay::prompt::{Asking, Prompt};
 use crate::tui::panes::denials::Row;
 use crate::tui::state::{RunId, State};
-use crate::tui::tuning::{Origin, Subject};
+use crate::tui::tuning::{Origin, Subject, Working};
 
 /// The policy may ask for another profile than the one that was read: then that is to be read.
 pub(super) fn follow(state: &mut State) -> Vec<Effect> {
@@ -41,14 +41,14 @@ pub(super) fn loaded(state: &mut State, origin: &Origin, result: Result<Box<Prof
     if state.tuning.edits(&state.bench.policy) > 0 { bench::changed(state) } else { Vec::new() }
 }
 
-/// The call that is held, else the one of the selected row; where none is, of the newest.
-fn subject(state: &mut State) -> Result<Subject, &'static str> {
+/// The call that is held, else the one of the selected row; where none is, the one that was refused last.
+fn subject(state: &State) -> Result<Subject, &'static str> {
     if let Some((run, call)) = state.asked() {
         return Ok(Subject::of_held(run, call));
     }
-    super::command::select_a_denial(state);
     let run = state.runs.shown().ok_or("nothing has run yet")?;
-    match state.denials.selected_row(run) {
+    let newest = || run.log.summary.denials.values().max_by_key(|denial| denial.first).map(Row::Denial);
+    match state.denials.selected_row(run).or_else(newest) {
         Some(Row::Denial(denial)) => Ok(Subject::of_denial(run, denial)),
         Some(Row::Limit(_)) => Err("a limit is no call that a profile could allow: set its layer"),
         None => Err("no call was refused"),
@@ -87,10 +87,7 @@ pub(super) fn accept(state: &mut State, mut allow: Box<Allow>) -> Vec<Effect> {
         state.overlay = Some(Overlay::Allow(allow));
         return Vec::new();
     }
-    let mut effects = apply(state, edits.clone());
-    if let [Edit::Deny { errno, call, .. }] = &edits[..] {
-        effects.extend(answer_all(state, &allow.subject, call, Verdict::DenyWith((*errno).into())));
-    }
+    let mut effects = apply(state, edits);
     if *allow.choice() == Choice::Sweep {
         effects.extend(sweep(state, allow.subject.run));
     }
@@ -121,13 +118,6 @@ pub(super) fn swept(state: &mut State, id: RunId, call: &crate::run::HeldCall) -
     }
     let edit = Edit::Allow { call: subject.call.clone(), conditions: Vec::new(), reason: subject.reason() };
     Some(apply(state, vec![edit]))
-}
-
-/// Answers every call of that name that is held.
-fn answer_all(state: &State, subject: &Subject, call: &str, verdict: Verdict) -> Vec<Effect> {
-    let Some(run) = state.runs.live().filter(|run| run.id == subject.run) else { return Vec::new() };
-    let held = run.log.summary.waiting.iter().filter(|held| held.syscall == call);
-    held.map(|held| Effect::Answer(run.id, held.id, verdict)).collect()
 }
 
 /// Makes edits to the working profile, as one step.
@@ -194,14 +184,23 @@ fn judge(state: &mut State) -> Vec<Effect> {
     else {
         return Vec::new();
     };
-    let same = Origin::of(policy);
+    let (same, edits) = (Origin::of(policy), state.tuning.edits(policy));
     match state.runs.get_mut(id).filter(|run| Origin::of(&run.policy) == same) {
-        Some(run) => {
-            run.profile = Some(Arc::clone(&current));
-            vec![Effect::Judge(id, current)]
-        }
-        None => Vec::new(),
+        Some(run) => (run.profile, run.edits) = (Some(Arc::clone(&current)), edits),
+        None => return Vec::new(),
     }
+    let mut effects = vec![Effect::Judge(id, current)];
+    // What an edit refuses is decided: it is answered so where it is held, and held no more.
+    let refused = state.tuning.of(&state.bench.policy).map(Working::refused).unwrap_or_default();
+    let waiting = state.runs.live().into_iter().flat_map(|run| &run.log.summary.waiting);
+    effects.extend(waiting.filter_map(|call| {
+        let errno = *refused.get(call.syscall.as_str())?;
+        Some(Effect::Answer(id, call.id, Verdict::DenyWith(errno.into())))
+    }));
+    if state.breaks.on {
+        effects.extend(decide::tell(state));
+    }
+    effects
 }
 
 /// Takes the last step back, or makes it again.
@@ -290,8 +289,9 @@ pub(super) fn ask_errno(state: &mut State, call: Option<String>) {
         detail: meaning(number),
         note: String::new(),
     };
+    let held = matches!(subject, Refusing::Held(_));
     state.refusing = Some(subject);
-    state.overlay = Some(Overlay::Picker(Picker::new(Picking::Errno, errnos().map(item).collect(), "1")));
+    state.overlay = Some(Overlay::Picker(Picker::new(Picking::Errno { held }, errnos().map(item).collect(), "1")));
 }
 
 /// What an errno means: strerror(3).
@@ -324,9 +324,7 @@ pub(super) fn refuse(state: &mut State, typed: &str, always: bool) -> Vec<Effect
         }
         Refusing::Held(subject) if always => {
             let edit = Edit::Deny { call: subject.call.clone(), errno, reason: subject.reason() };
-            let mut effects = apply(state, vec![edit]);
-            effects.extend(answer_all(state, &subject, &subject.call, Verdict::DenyWith(errno.into())));
-            effects
+            apply(state, vec![edit])
         }
         Refusing::Held(Subject { run, held, .. }) => match held.filter(|held| is_held(state, run, *held)) {
             Some(held) => {

@@ -27,7 +27,7 @@ const DETAIL: u16 = 7;
 const CALL: usize = 22;
 const SAYS: usize = 11;
 const RISK: usize = 7;
-const SEEN: usize = 9;
+const SEEN: usize = 7;
 
 /// What is drawn.
 #[derive(Clone, Debug)]
@@ -94,18 +94,18 @@ fn tab(state: &State, page: Page) -> String {
 /// The keys, as many as fit.
 fn foot(state: &State, cells: usize) -> String {
     let calls: &[(Command, &str)] = &[
-        (Command::Toggle, "allow or not"),
-        (Command::EditDeny, "refuse with…"),
-        (Command::EditCondition, "conditions"),
-        (Command::EditDefault, "default"),
+        (Command::Toggle, "allow"),
+        (Command::EditDeny, "refuse"),
+        (Command::EditCondition, "if"),
         (Command::Filter, "search"),
     ];
     let always: &[(Command, &str)] = &[
         (Command::UndoEdit, "undo"),
-        (Command::RedoEdit, "redo"),
-        (Command::ResetProfile, "reset"),
         (Command::SaveProfile, "save"),
         (Command::NextPane, "page"),
+        (Command::RedoEdit, "redo"),
+        (Command::EditDefault, "default"),
+        (Command::ResetProfile, "reset"),
     ];
     let first = if state.profile.page == Page::Calls { calls } else { &[] };
     let mut text = String::new();

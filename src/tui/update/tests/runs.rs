@@ -212,7 +212,9 @@ fn a_run_is_told_of_the_breakpoint_before_its_first_call_and_when_it_changes() {
     let mut state = fixture::ready(STANDARD);
     assert!(press(&mut state, Command::Break).is_empty(), "nothing runs");
     let effects = press(&mut state, Command::Run);
-    assert!(matches!(&effects[..], [Effect::Run(id, ..), Effect::Break(same, points), Effect::LoadProfile(_)] if id == same && points.on));
+    assert!(
+        matches!(&effects[..], [Effect::Run(id, ..), Effect::Break(same, points), Effect::LoadProfile(_)] if id == same && points.on)
+    );
     let effects = press(&mut state, Command::Break);
     assert!(matches!(&effects[..], [Effect::Break(_, points)] if !points.on), "{effects:?}");
 }
