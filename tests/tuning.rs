@@ -8,7 +8,7 @@ use std::process::Command;
 
 use common::screen::Screen;
 use common::user::User;
-use common::{Engine, Specimen};
+use common::{Engine, Specimen, on_every_engine};
 
 const ESCAPE: &str = "\x1b";
 const ENTER: &str = "\r";
@@ -123,6 +123,7 @@ fn from_a_profile_that_cannot_start_python_to_one_that_docker_takes_by_keys_alon
     screen.send("c");
     screen.wait_for("tuned.json");
     screen.send(ESCAPE);
+    screen.wait_gone("The same cell by command");
     screen.send("q");
     assert_eq!(screen.ended(), 0);
 
@@ -144,3 +145,61 @@ fn from_a_profile_that_cannot_start_python_to_one_that_docker_takes_by_keys_alon
     let screen = Screen::start(user.command(&["--engine", &engine.address()]), 120, 36);
     screen.wait_for("seccomp seed-allowlist+");
 }
+
+fn a_line_is_marked_and_its_call_refused_with_another_errno_from_now_on(engine: Engine) {
+    let user = User::new();
+    let code = "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nprint('first', libc.personality(0xffffffff), flush=True)\n\
+                print('second', libc.acct(None), ctypes.get_errno(), flush=True)\n\
+                print('third', libc.acct(None), ctypes.get_errno(), flush=True)\n";
+    let specimen = Specimen::python(code);
+    let mut screen = user.open(engine, &specimen.path, 120, 36);
+    screen.send("1jjj ");
+    screen.wait_for("4◆");
+    screen.send("r");
+    let text = screen.until("the call of that line", |text| text.contains("BREAK") && text.contains("acct("));
+    assert!(text.contains("first -1"), "what comes from another line is not held: {text}");
+    screen.send("e");
+    screen.wait_for("Tab from now on");
+    screen.send("ENOSYS\t");
+    let text = screen.until("the end", |text| text.contains("ENDED"));
+    assert!(
+        text.contains("second -1 38") && text.contains("third -1 38") && text.contains("seccomp python+1"),
+        "{text}"
+    );
+
+    // Without a breakpoint, the next run is launched under the edit.
+    screen.send("1 ");
+    screen.wait_gone("4◆");
+    screen.wait_for("next cell ready");
+    screen.send("r");
+    let text = screen.until("the second end", |text| text.contains("ENDED") && text.contains("run 2:"));
+    assert!(text.contains("second -1 38") && text.contains("third -1 38"), "{text}");
+    screen.send("q");
+    assert_eq!(screen.ended(), 0);
+}
+
+fn a_frozen_cell_keeps_its_held_call_and_goes_on_with_it(engine: Engine) {
+    let user = User::new();
+    let specimen = Specimen::python("import ctypes\nprint('made', ctypes.CDLL(None).personality(0xffffffff) >= 0)\n");
+    let mut screen = user.open(engine, &specimen.path, 120, 36);
+    screen.send("b");
+    screen.wait_for("held until you decide");
+    screen.send("r");
+    screen.until("a held call", |text| text.contains("BREAK") && text.contains("personality("));
+    screen.send("z");
+    screen.wait_for("all is frozen");
+    screen.send("z");
+    screen.until("the call again", |text| text.contains("BREAK") && text.contains("decide below"));
+    screen.send("A");
+    screen.wait_for("personality from now on");
+    take(&mut screen, "whatever its arguments");
+    let text = screen.until("the end", |text| text.contains("ENDED"));
+    assert!(text.contains("made True"), "{text}");
+    screen.send("q");
+    assert_eq!(screen.ended(), 0);
+}
+
+on_every_engine!(
+    a_line_is_marked_and_its_call_refused_with_another_errno_from_now_on,
+    a_frozen_cell_keeps_its_held_call_and_goes_on_with_it,
+);

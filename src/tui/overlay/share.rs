@@ -79,8 +79,9 @@ pub fn view(state: &State, scroll: u16) -> View {
     }
     lines.push((Role::Accent, "what it leaves out".to_owned()));
     lines.push((Role::Muted, MOUNT.to_owned()));
+    let policy = saved_policy(state);
     for layer in Layer::ALL {
-        let flags = state.bench.policy.docker_flags(layer);
+        let flags = policy.docker_flags(layer);
         if let Some(note) = flags.note {
             lines.extend(
                 wrap(&format!("{layer}: {}", visible_str(&note)), cells).into_iter().map(|line| (Role::Muted, line)),

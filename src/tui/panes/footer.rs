@@ -55,6 +55,10 @@ fn name(state: &State, command: Command) -> &'static str {
 /// What counts where the focus is, the most useful first.
 fn commands(state: &State) -> Vec<Command> {
     use Command as C;
+    if state.profile.open {
+        // The box has its own keys.
+        return vec![C::Palette, C::Help, C::Quit];
+    }
     if state.editing {
         return vec![C::Back, C::Undo, C::Redo, C::Indent, C::SaveSpecimen, C::Palette, C::Quit];
     }

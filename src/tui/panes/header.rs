@@ -113,7 +113,8 @@ fn ended(state: &State, run: &RunRecord) -> ((Role, &'static str), (Role, String
 fn live(state: &State, run: &RunRecord) -> ((Role, &'static str), (Role, String)) {
     let how = if run.warm { " in a warm cell" } else { "" };
     let first = run.first_output.map_or_else(String::new, |first| format!(" · first output after {}", millis(first)));
-    let says = format!("{}{how}{first}", number(run));
+    let swept = if state.sweep == Some(run.id) { " · calls of low risk are allowed as they come" } else { "" };
+    let says = format!("{}{how}{swept}{first}", number(run));
     if let waiting @ 1.. = run.log.summary.waiting.len() {
         let key = state.keymap.shown(Command::FocusDenials);
         let calls = if waiting == 1 {

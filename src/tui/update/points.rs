@@ -39,20 +39,21 @@ pub(super) fn command(state: &mut State, command: Command) -> Vec<Effect> {
 fn switch(state: &mut State, point: &Point) -> Vec<Effect> {
     match point {
         Point::On => return decide::toggle(state),
-        Point::Line(revision, line) => {
-            state.marks.remove(&(*revision, *line));
-        }
-        Point::Call(call) => {
-            state.breaks.calls.remove(call);
-        }
         Point::Except(call) => {
             state.breaks.except.remove(call);
         }
+        Point::Group(purpose) if state.breaks.groups.insert(*purpose) => switch_on(state),
         Point::Group(purpose) => {
-            if !state.breaks.groups.remove(purpose) {
-                state.breaks.groups.insert(*purpose);
-                switch_on(state);
-            }
+            state.breaks.groups.remove(purpose);
+            switch_off_with_the_last(state);
+        }
+        Point::Line(revision, line) => {
+            state.marks.remove(&(*revision, *line));
+            switch_off_with_the_last(state);
+        }
+        Point::Call(call) => {
+            state.breaks.calls.remove(call);
+            switch_off_with_the_last(state);
         }
     }
     decide::tell(state)
@@ -62,6 +63,14 @@ fn switch(state: &mut State, point: &Point) -> Vec<Effect> {
 fn switch_on(state: &mut State) {
     state.breaks.on = true;
     state.breaks.a_second = Breakpoints::for_a_person().a_second;
+}
+
+/// Who takes the last breakpoint away does not want every call held.
+fn switch_off_with_the_last(state: &mut State) {
+    if state.marks.is_empty() && state.breaks.calls.is_empty() && state.breaks.groups.is_empty() {
+        state.breaks.on = false;
+        state.sweep = None;
+    }
 }
 
 /// Holds the calls from the cursor's line, or holds them no more.
@@ -80,6 +89,7 @@ pub(super) fn line(state: &mut State) -> Vec<Effect> {
         let list = state.keymap.shown(Command::Breakpoints);
         notice(state, format!("refused calls from line {line} are held; {list} lists what is"));
     } else {
+        switch_off_with_the_last(state);
         notice(state, format!("calls from line {line} are held no more"));
     }
     decide::tell(state)

@@ -13,7 +13,6 @@ use crate::text::visible_str;
 use crate::tui::cells::{clip, fit, width, wrap};
 use crate::tui::command::Command;
 use crate::tui::field::{self, FieldView};
-use crate::tui::layout::inside;
 use crate::tui::overlay::boxed;
 use crate::tui::panes::frame;
 use crate::tui::state::State;
@@ -55,7 +54,7 @@ pub fn list_height(inner: Rect) -> u16 {
 
 /// Makes the view.
 pub fn view(state: &State) -> View {
-    let inner = inside(state.areas().screen);
+    let inner = super::inner(state);
     let pane = &state.profile;
     let cells = usize::from(inner.width);
     let (rows, detail) = match pane.page {
@@ -267,9 +266,9 @@ fn used(state: &State, call: &str) -> String {
     }
 }
 
-/// Draws it over the whole screen.
+/// Draws it over the whole screen but its last line.
 pub fn render(frame: &mut Frame<'_>, screen: Rect, view: &View, theme: &Theme) {
-    let inner = boxed::draw(frame, screen, &view.title, &view.foot, theme);
+    let inner = boxed::draw(frame, super::placed(screen), &view.title, &view.foot, theme);
     let styled = |(role, text): &(Role, String)| Span::styled(text.clone(), theme.style(*role));
     let mut top = Line::default();
     for (here, tab) in &view.tabs {

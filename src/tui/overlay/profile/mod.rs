@@ -146,15 +146,25 @@ pub fn command(state: &mut State, command: Command) {
 
 /// The row that the selection can go to at most, or the line that can be the first.
 fn last(state: &State) -> usize {
-    let inner = inside(state.areas().screen);
+    let inner = inner(state);
     match state.profile.page {
         Page::Calls => rows::listed(state).len().saturating_sub(1),
         page => pages::lines(state, page, inner).len().saturating_sub(usize::from(inner.height).saturating_sub(1)),
     }
 }
 
+/// All of the screen but the last line, where what came of a key is told.
+fn placed(screen: Rect) -> Rect {
+    Rect { height: screen.height.saturating_sub(1), ..screen }
+}
+
+/// What is inside its box.
+fn inner(state: &State) -> Rect {
+    inside(placed(state.areas().screen))
+}
+
 fn page_rows(state: &State) -> usize {
-    let inner: Rect = inside(state.areas().screen);
+    let inner = inner(state);
     usize::from(draw::list_height(inner)).saturating_sub(1).max(1)
 }
 

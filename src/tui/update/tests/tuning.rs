@@ -350,7 +350,12 @@ fn breakpoints_are_set_by_purpose_by_call_and_by_line() {
     assert!(screen.contains("line 6: s.connect") && screen.contains("from line 6"), "{screen}");
     select(&mut state, "line 6");
     press(&mut state, Command::Toggle);
-    assert!(state.marks.is_empty());
+    assert!(state.marks.is_empty() && state.breaks.on);
+    for point in ["call ptrace", "network (20 calls)"] {
+        select(&mut state, point);
+        press(&mut state, Command::Toggle);
+    }
+    assert!(!state.breaks.on, "who takes the last one away does not want every call held");
 }
 
 #[test]
