@@ -168,7 +168,9 @@ static BY_PURPOSE: LazyLock<BTreeMap<Purpose, Vec<&'static str>>> = LazyLock::ne
     for (name, about) in CATALOG.iter() {
         groups.entry(about.purpose).or_default().push(name);
     }
-    groups.values_mut().for_each(|names| names.sort_unstable());
+    for names in groups.values_mut() {
+        names.sort_unstable();
+    }
     groups
 });
 

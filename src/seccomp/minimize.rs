@@ -84,7 +84,7 @@ pub struct Shape<'a> {
 /// with ENOSYS, upon which the C library takes `clone`.
 pub fn minimize(name: &str, uses: &[Use], shape: Shape<'_>) -> Profile {
     let uses: Vec<Use> = uses.iter().flat_map(|used| [Some(used.clone()), instead(used)]).flatten().collect();
-    let used: BTreeSet<&str> = uses.iter().map(|used| used.name.as_str()).collect();
+    let calls: BTreeSet<&str> = uses.iter().map(|used| used.name.as_str()).collect();
     let mut rules = Vec::new();
     for (purpose, calls) in by_purpose(&uses) {
         let mut whole = Rule { names: Vec::new(), action: Action::Allow, args: Vec::new(), comment: None };
@@ -106,7 +106,7 @@ pub fn minimize(name: &str, uses: &[Use], shape: Shape<'_>) -> Profile {
         rules.extend((!whole.names.is_empty()).then_some(whole));
     }
     for (title, list) in shape.beside {
-        beside(&mut rules, &used, title, list, shape.conditions);
+        beside(&mut rules, &calls, title, list, shape.conditions);
     }
     rules.push(clone3(&uses));
     let architectures: BTreeSet<Arch> = uses.iter().map(|used| used.arch).collect();

@@ -5,7 +5,7 @@
 //! `CAP_SYS_ADMIN`, and then changes user, capabilities and directory under the filter. hotcell's own start needs
 //! `execve` alone, under the shim as with libcontainer (`engine/embedded/executor.rs`).
 //!
-//! Measured on x86_64, Linux 6.18, uid 65534 without capabilities, with runc 1.1.5, 1.1.15 and 1.3.6 and crun 1.8.1, 1.21
+//! Measured on `x86_64`, Linux 6.18, uid 65534 without capabilities, with runc 1.1.5, 1.1.15 and 1.3.6 and crun 1.8.1, 1.21
 //! and 1.28: strace shows what each does between its filter and its `execve`. A call stands here where one of them
 //! fails without it (each was left out of a profile of exactly these by itself). What runtimes only try, and do
 //! without (`fcntl`, `epoll_ctl`, `getpid`, `close_range`), does not.

@@ -250,8 +250,8 @@ pub struct RunRecord {
     pub held_since: Option<Duration>,
     /// How long it was held before.
     pub held_for: Duration,
-    /// A call of it was answered by hand, so another run need not come to the same.
-    pub by_hand: bool,
+    /// How many calls of it were answered by hand: another run need not come to the same.
+    pub by_hand: u32,
     /// Whether it agreed with a supervised run, and in what not, where it was to prove that; safe to show.
     pub proof: Option<(bool, String)>,
     /// How many edits the profile that answers its calls has.
@@ -284,7 +284,7 @@ impl RunRecord {
             held_since: None,
             held_for: Duration::ZERO,
             edits: 0,
-            by_hand: false,
+            by_hand: 0,
             proof: None,
             launched: None,
             profile: None,

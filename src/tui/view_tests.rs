@@ -212,7 +212,7 @@ fn an_exposing_policy_is_red_in_the_header_and_says_so_in_words() {
 
 #[test]
 fn the_state_of_the_cell_is_a_word_in_its_colour() {
-    for (state, word, role) in [
+    for (state, word, role) in vec![
         (fixture::ready(STANDARD), "READY", Role::Good),
         (fixture::running(STANDARD), "RUNNING", Role::Accent),
         (fixture::held(STANDARD), "HELD", Role::Caution),

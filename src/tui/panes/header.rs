@@ -60,7 +60,8 @@ fn bench(state: &State) -> Vec<(Role, String)> {
         policy.push('*');
     }
     if state.tuning.edits(&state.bench.policy) > 0 {
-        policy.push_str(&format!(" · seccomp {}", state.tuning.label(&state.bench.policy)));
+        policy.push_str(" · seccomp ");
+        policy.push_str(&state.tuning.label(&state.bench.policy));
     }
     if exposed {
         policy.push_str(" · exposes the host");

@@ -40,9 +40,8 @@ fn on_the_bench(state: &mut State, command: Command) -> Vec<Effect> {
     match command {
         Command::Run => return run::run(state),
         Command::Break => return decide::toggle(state),
-        Command::Breakpoints => points::open(state),
+        Command::Breakpoints | Command::AddPoint => points::open(state),
         Command::BreakLine => return points::line(state),
-        Command::AddPoint => points::open(state),
         Command::ProfileView => profile::open(state),
         Command::EditAllow | Command::EditDeny | Command::EditDefault | Command::EditCondition => {
             profile::elsewhere(state);

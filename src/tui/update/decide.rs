@@ -59,11 +59,12 @@ pub(super) fn decide(state: &mut State, command: Command) -> Vec<Effect> {
     }
 }
 
-fn answer(state: &mut State, run: RunId, id: HeldId, verdict: Verdict) -> Vec<Effect> {
+/// Answers one call.
+pub(super) fn answer(state: &mut State, run: RunId, id: HeldId, verdict: Verdict) -> Vec<Effect> {
     if verdict != Verdict::Deny
         && let Some(run) = state.runs.get_mut(run)
     {
-        run.by_hand = true;
+        run.by_hand += 1;
     }
     debug_assert!(state.runs.live().is_some_and(|live| live.id == run));
     vec![Effect::Answer(run, id, verdict)]

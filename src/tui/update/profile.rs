@@ -3,7 +3,7 @@
 use super::{complain, notice, tune};
 use crate::policy::Layer;
 use crate::run::words::counted;
-use crate::seccomp::{Edit, Purpose, calls_for, words};
+use crate::seccomp::{Action, Edit, Purpose, calls_for, words};
 use crate::tui::action::Effect;
 use crate::tui::command::Command;
 use crate::tui::overlay::profile::{Selected, command as look, selected};
@@ -74,7 +74,7 @@ fn change(state: &mut State, call: String, command: Command) -> Vec<Effect> {
     let Some(working) = state.tuning.of(&state.bench.policy) else { return tune::apply(state, Vec::new()) };
     let profile = working.space.current();
     let says = profile.says(&call);
-    let allowed = says.plain().is_some_and(|action| action.allows());
+    let allowed = says.plain().is_some_and(Action::allows);
     let reason = BY_HAND.to_owned();
     let allow = |reason| Edit::Allow { call: call.clone(), conditions: Vec::new(), reason };
     let edit = match command {

@@ -45,17 +45,15 @@ pub(super) fn begin(state: &mut State) -> Vec<Effect> {
     if !run::may_begin(state) {
         return Vec::new();
     }
-    match comparable(state) {
-        Some(supervised) => native(state, supervised),
-        None => {
-            let effects = run::begin_as(state, false);
-            if let Some(live) = state.runs.live() {
-                state.proof = Some(Proof::Supervised(live.id));
-                notice(state, "first a supervised run, then one under the engine's own enforcement".to_owned());
-            }
-            effects
-        }
+    if let Some(supervised) = comparable(state) {
+        return native(state, supervised);
     }
+    let effects = run::begin_as(state, false);
+    if let Some(live) = state.runs.live() {
+        state.proof = Some(Proof::Supervised(live.id));
+        notice(state, "first a supervised run, then one under the engine's own enforcement".to_owned());
+    }
+    effects
 }
 
 /// The embedded engine starts a cell before its filter is on; daemons' runtimes do the last steps under it.
@@ -96,7 +94,7 @@ fn comparable(state: &State) -> Option<RunId> {
             && run.revision == state.editor.revision()
             && run.policy == state.bench.policy
             && run.profile.as_ref() == current
-            && !run.by_hand
+            && run.by_hand == 0
             && is_own_end(run)
     };
     state.runs.kept.iter().rev().find(fits).map(|run| run.id)
@@ -122,16 +120,11 @@ pub(super) fn ended(state: &mut State, id: RunId) -> Vec<Effect> {
     match state.proof {
         Some(Proof::Supervised(supervised)) if supervised == id => {
             state.proof = None;
-            match comparable(state) {
-                Some(supervised) => native(state, supervised),
-                None => {
-                    complain(
-                        state,
-                        "nothing is proven: the supervised run was stopped, or answered by hand".to_owned(),
-                    );
-                    Vec::new()
-                }
+            if let Some(supervised) = comparable(state) {
+                return native(state, supervised);
             }
+            complain(state, "nothing is proven: the supervised run was stopped, or answered by hand".to_owned());
+            Vec::new()
         }
         Some(Proof::Native { supervised, native }) if native == id => {
             state.proof = None;

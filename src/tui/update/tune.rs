@@ -7,7 +7,7 @@ use super::{bench, complain, decide, notice};
 use crate::policy::Layer;
 use crate::run::words::counted;
 use crate::run::{HeldId, Verdict, errnos};
-use crate::seccomp::{Edit, Profile};
+use crate::seccomp::{Action, Edit, Profile};
 use crate::text::visible;
 use crate::tui::action::Effect;
 use crate::tui::command::Command;
@@ -112,7 +112,7 @@ pub(super) fn swept(state: &mut State, id: RunId, call: &crate::run::HeldCall) -
     }
     let subject = state.runs.get_mut(id).map(|run| Subject::of_held(run, call))?;
     let current = state.tuning.of(&state.bench.policy)?.space.current();
-    if current.says(&subject.call).plain().is_some_and(|action| action.allows()) {
+    if current.says(&subject.call).plain().is_some_and(Action::allows) {
         // The order that allows it is on its way.
         return Some(Vec::new());
     }
@@ -128,26 +128,27 @@ pub(super) fn apply(state: &mut State, edits: Vec<Edit>) -> Vec<Effect> {
         return Vec::new();
     };
     let said = said(&edits);
-    if let Err(error) = working.space.apply(edits.clone()) {
+    let closed: Vec<String> = edits.iter().filter(|edit| closes(edit)).map(|edit| edit.call().to_owned()).collect();
+    if let Err(error) = working.space.apply(edits) {
         complain(state, error.to_string());
         return Vec::new();
     }
     let undo = state.keymap.shown(Command::UndoEdit);
-    let later = if applies_later(state, &edits) { " from the next run on" } else { "" };
+    let later = if applies_later(state, &closed) { " from the next run on" } else { "" };
     notice(state, format!("{}: {said}{later}; {undo} takes it back", state.tuning.label(&policy)));
     changed(state)
 }
 
+/// Whether an edit may refuse what was allowed before.
+const fn closes(edit: &Edit) -> bool {
+    !matches!(edit, Edit::Allow { .. })
+}
+
 /// What was launched with a call allowed goes on so: the kernel asks about nothing that it was told to allow.
-fn applies_later(state: &State, edits: &[Edit]) -> bool {
-    let Some(run) = state.runs.live() else { return false };
-    let closes = |edit: &&Edit| !matches!(edit, Edit::Allow { .. });
-    let launched = |edit: &Edit| {
-        run.launched
-            .as_ref()
-            .is_some_and(|profile| profile.says(edit.call()).plain().is_none_or(|action| action.allows()))
-    };
-    edits.iter().filter(closes).any(launched)
+fn applies_later(state: &State, closed: &[String]) -> bool {
+    let launched = state.runs.live().and_then(|run| run.launched.as_ref());
+    let passes = |call: &String| launched.is_some_and(|profile| profile.says(call).plain().is_none_or(Action::allows));
+    closed.iter().any(passes)
 }
 
 /// What some edits do, in a few words.
@@ -326,18 +327,13 @@ pub(super) fn refuse(state: &mut State, typed: &str, always: bool) -> Vec<Effect
             let edit = Edit::Deny { call: subject.call.clone(), errno, reason: subject.reason() };
             apply(state, vec![edit])
         }
-        Refusing::Held(Subject { run, held, .. }) => match held.filter(|held| is_held(state, run, *held)) {
-            Some(held) => {
-                if let Some(run) = state.runs.get_mut(run) {
-                    run.by_hand = true;
-                }
-                vec![Effect::Answer(run, held, Verdict::DenyWith(errno.into()))]
-            }
-            None => {
+        Refusing::Held(Subject { run, held, .. }) => {
+            let Some(held) = held.filter(|held| is_held(state, run, *held)) else {
                 notice(state, "that call is held no more".to_owned());
-                Vec::new()
-            }
-        },
+                return Vec::new();
+            };
+            decide::answer(state, run, held, Verdict::DenyWith(errno.into()))
+        }
     }
 }
 

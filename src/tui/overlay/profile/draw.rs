@@ -55,24 +55,24 @@ pub fn list_height(inner: Rect) -> u16 {
 /// Makes the view.
 pub fn view(state: &State) -> View {
     let inner = super::inner(state);
-    let pane = &state.profile;
+    let profile = &state.profile;
     let cells = usize::from(inner.width);
-    let (rows, detail) = match pane.page {
+    let (rows, detail) = match profile.page {
         Page::Calls => calls(state, inner),
         page => {
             let lines = pages::lines(state, page, inner);
             let room = usize::from(inner.height).saturating_sub(1);
-            let first = pane.at.min(lines.len().saturating_sub(room));
+            let first = profile.at.min(lines.len().saturating_sub(room));
             let row = |(role, text)| RowView { selected: false, spans: vec![(role, format!(" {text}"))] };
             (lines.into_iter().skip(first).take(room).map(row).collect(), Vec::new())
         }
     };
-    let searched = pane.typing || !pane.search.text().is_empty();
+    let searched = profile.typing || !profile.search.text().is_empty();
     let search_cells = u16::try_from(cells / 3).unwrap_or(0);
     View {
         title: format!("Profile {}", state.tuning.label(&state.bench.policy)),
-        tabs: Page::ALL.map(|page| (page == pane.page, tab(state, page))).to_vec(),
-        search: (pane.page == Page::Calls && searched).then(|| pane.search.view(search_cells)),
+        tabs: Page::ALL.map(|page| (page == profile.page, tab(state, page))).to_vec(),
+        search: (profile.page == Page::Calls && searched).then(|| profile.search.view(search_cells)),
         rows,
         detail,
         foot: foot(state, cells),
@@ -92,7 +92,7 @@ fn tab(state: &State, page: Page) -> String {
 
 /// The keys, as many as fit.
 fn foot(state: &State, cells: usize) -> String {
-    let calls: &[(Command, &str)] = &[
+    let editing: &[(Command, &str)] = &[
         (Command::Toggle, "allow"),
         (Command::EditDeny, "refuse"),
         (Command::EditCondition, "if"),
@@ -106,7 +106,7 @@ fn foot(state: &State, cells: usize) -> String {
         (Command::EditDefault, "default"),
         (Command::ResetProfile, "reset"),
     ];
-    let first = if state.profile.page == Page::Calls { calls } else { &[] };
+    let first = if state.profile.page == Page::Calls { editing } else { &[] };
     let mut text = String::new();
     for (command, word) in first.iter().chain(always) {
         let hint = format!("{} {word} · ", state.keymap.shown(*command));

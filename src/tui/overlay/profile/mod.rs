@@ -123,7 +123,7 @@ pub fn command(state: &mut State, command: Command) {
         }
         return;
     }
-    let (last, page) = (last(state), page_rows(state));
+    let (last, rows) = (last(state), page_rows(state));
     let pane = &mut state.profile;
     match command {
         Command::NextPane | Command::Right => pane.turn_to(pane.page.other(1)),
@@ -136,8 +136,8 @@ pub fn command(state: &mut State, command: Command) {
         }
         Command::Up => pane.at = pane.at.min(last).saturating_sub(1),
         Command::Down => pane.at = (pane.at + 1).min(last),
-        Command::PageUp => pane.at = pane.at.min(last).saturating_sub(page),
-        Command::PageDown => pane.at = (pane.at + page).min(last),
+        Command::PageUp => pane.at = pane.at.min(last).saturating_sub(rows),
+        Command::PageDown => pane.at = (pane.at + rows).min(last),
         Command::Top => pane.at = 0,
         Command::Bottom => pane.at = last,
         _ => {}

@@ -97,10 +97,10 @@ pub fn fault(finding: &Finding, cells: usize) -> Vec<(Role, String)> {
         Severity::Note => Role::Text,
     };
     let sign = format!("{:>8}  ", finding.severity.word());
-    let calls = finding.calls.join(" ");
-    let calls =
-        if calls.is_empty() || finding.message.contains(&calls) { String::new() } else { format!(" ({calls})") };
-    let mut lines = indented(role, &sign, &visible_str(&format!("{}{calls}", finding.message)), cells);
+    let about = finding.calls.join(" ");
+    let about =
+        if about.is_empty() || finding.message.contains(&about) { String::new() } else { format!(" ({about})") };
+    let mut lines = indented(role, &sign, &visible_str(&format!("{}{about}", finding.message)), cells);
     lines.extend(indented(Role::Muted, "          ", &visible_str(&finding.remedy), cells));
     lines
 }
