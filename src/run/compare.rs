@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::words::{counted, one_line, short_count, time};
-use super::{CellFacts, Denial, Force, LimitKind, LimitTotal, Outcome, Refusal, Summary};
+use super::{CellFacts, Denial, Force, LimitKind, LimitTotal, Outcome, Refusal, Stream, Summary};
 use crate::policy::{Bytes, Layer, Policy};
 
 /// One of the two runs.
@@ -12,6 +12,8 @@ use crate::policy::{Bytes, Layer, Policy};
 pub struct Side<'a> {
     /// The policy it ran under.
     pub policy: &'a Policy,
+    /// How many edits its seccomp profile had.
+    pub edits: usize,
     /// What it came to, so far.
     pub summary: &'a Summary,
 }
@@ -165,6 +167,24 @@ pub fn compare(left: Side<'_>, right: Side<'_>) -> Comparison {
     comparison
 }
 
+/// In what a run under another enforcement did not come to the same as this one: its outcome and its output. Nothing
+/// where they agree.
+pub fn disagreements(supervised: &Summary, native: &Summary) -> Vec<String> {
+    let outcome = |summary: &Summary| match &summary.outcome {
+        Some((outcome, _)) => outcome.to_string(),
+        None => "not over".to_owned(),
+    };
+    let (before, after) = (outcome(supervised), outcome(native));
+    let ended = (before != after).then(|| format!("{after} instead of {before}"));
+    let differs = |stream: Stream| {
+        let (left, right) = (supervised.stream(stream), native.stream(stream));
+        let at = left.kept.iter().zip(&right.kept).position(|(left, right)| left != right);
+        let shorter = left.kept.len().min(right.kept.len());
+        (left != right).then(|| format!("{} differs from byte {} on", stream.name(), at.unwrap_or(shorter) + 1))
+    };
+    ended.into_iter().chain([Stream::Stdout, Stream::Stderr].into_iter().filter_map(differs)).collect()
+}
+
 fn compare_facts(comparison: &mut Comparison, left: Side<'_>, right: Side<'_>) {
     let [before, after] = [left, right].map(|side| facts(side));
     for ((name, before), (_, after)) in before.into_iter().zip(after) {
@@ -173,7 +193,7 @@ fn compare_facts(comparison: &mut Comparison, left: Side<'_>, right: Side<'_>) {
 }
 
 fn facts(side: Side<'_>) -> [(&'static str, Value); 8] {
-    let Side { policy, summary } = side;
+    let Side { policy, summary, .. } = side;
     let cell = |text: fn(&CellFacts) -> String| {
         summary.cell.as_ref().map_or(Value::Unknown("no cell"), |cell| Value::Is(text(cell)))
     };
@@ -206,7 +226,7 @@ fn denied(summary: &Summary) -> Value {
 }
 
 /// On or off, the setting, and whether it held.
-fn layer_state(Side { policy, summary }: Side<'_>, layer: Layer) -> String {
+fn layer_state(Side { policy, edits, summary }: Side<'_>, layer: Layer) -> String {
     let state = summary.cell.iter().flat_map(|cell| &cell.layers).find(|state| state.layer == layer);
     if !policy.is_on(layer) {
         return "off".to_owned();
@@ -220,7 +240,8 @@ fn layer_state(Side { policy, summary }: Side<'_>, layer: Layer) -> String {
             Force::Unverified => ", unverified",
         },
     };
-    format!("{}{held}", policy.setting(layer))
+    let edited = if layer == Layer::Seccomp && edits > 0 { format!("+{edits}") } else { String::new() };
+    format!("{}{edited}{held}", policy.setting(layer))
 }
 
 /// What makes refused calls of two runs the same: all but the process.

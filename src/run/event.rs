@@ -268,6 +268,11 @@ fn errno_name(number: i32) -> Option<&'static str> {
     ERRNO_NAMES.iter().find(|(known, _)| *known == number).map(|(_, name)| *name)
 }
 
+/// The errnos that have a name here, with it.
+pub fn errnos() -> impl Iterator<Item = (i32, &'static str)> {
+    ERRNO_NAMES.into_iter()
+}
+
 /// The errno of a symbolic name.
 pub fn errno_number(name: &str) -> Option<i32> {
     ERRNO_NAMES.iter().find(|(_, known)| *known == name).map(|(number, _)| *number)
@@ -285,6 +290,8 @@ pub struct Denial {
     pub syscall: String,
     /// Its arguments, decoded; already safe to show.
     pub args: Vec<String>,
+    /// The same as the kernel had them at the first of these calls; zero where those of many were put together.
+    pub registers: [u64; 6],
     /// How it was answered.
     pub refusal: Refusal,
     /// The process, in the workbench's pid namespace.

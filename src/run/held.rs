@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::event::Refusal;
 use super::source::Source;
+use crate::seccomp::{Purpose, about};
 
 /// Tells one held call from the others of its run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,8 +67,10 @@ pub enum Settled {
 pub struct Breakpoints {
     /// Whether any is.
     pub on: bool,
-    /// Only these calls; all, where there are none.
+    /// Only these calls and those of `groups`; all, where there are none of either.
     pub calls: BTreeSet<String>,
+    /// Only the calls for these purposes and those in `calls`.
+    pub groups: BTreeSet<Purpose>,
     /// Only those from these lines of the specimen; from anywhere, where there are none.
     pub lines: BTreeSet<u32>,
     /// Never these calls.
@@ -89,7 +92,10 @@ impl Breakpoints {
 
     /// Whether a call by this name may be held, wherever it comes from.
     pub fn may_hold(&self, call: &str) -> bool {
-        self.on && !self.except.contains(call) && (self.calls.is_empty() || self.calls.contains(call))
+        let named =
+            || self.calls.contains(call) || about(call).is_some_and(|about| self.groups.contains(&about.purpose));
+        let any = self.calls.is_empty() && self.groups.is_empty();
+        self.on && !self.except.contains(call) && (any || named())
     }
 
     /// Whether a call from this line is held, where its name may be.
@@ -114,6 +120,10 @@ mod tests {
             ..Breakpoints::all()
         };
         assert!(some.may_hold("socket") && !some.may_hold("connect") && !some.may_hold("bind"));
+        let network = Breakpoints { groups: BTreeSet::from([Purpose::Network]), ..some.clone() };
+        assert!(network.may_hold("bind") && network.may_hold("socket") && !network.may_hold("openat"));
+        let network = Breakpoints { calls: BTreeSet::new(), ..network };
+        assert!(network.may_hold("bind") && !network.may_hold("connect") && !network.may_hold("no_such_call"));
         assert!(some.hold_from(Some(4)) && !some.hold_from(Some(5)) && !some.hold_from(None));
     }
 }

@@ -20,7 +20,7 @@ pub mod words;
 pub use answers::{Answers, AnswersError};
 pub use event::{
     CellFacts, Denial, DenialId, Enforcement, EventKind, Force, LayerState, Limit, LimitKind, Observation, Outcome,
-    Refusal, RunEvent, Sample, SpecimenFacts, Stream, errno_number,
+    Refusal, RunEvent, Sample, SpecimenFacts, Stream, errno_number, errnos,
 };
 pub use held::{Breakpoints, HeldCall, HeldId, Process, Settled, Verdict};
 pub use json::{denial as denial_json, event_json, summary_json, to_line, to_pretty};

@@ -69,6 +69,7 @@ pub fn refusal(id: u32, syscall: &str, args: &[&str], count: u64) -> Denial {
         layer: Layer::Seccomp,
         syscall: syscall.into(),
         args: args.iter().map(ToString::to_string).collect(),
+        registers: [0; 6],
         refusal: Refusal::Errno(libc::EPERM),
         pid: 812,
         comm: "python3".into(),

@@ -51,6 +51,28 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// Every purpose, in the order in which they are listed.
+    pub const ALL: [Self; 18] = [
+        Self::Files,
+        Self::Directories,
+        Self::Memory,
+        Self::Processes,
+        Self::Signals,
+        Self::Identity,
+        Self::Network,
+        Self::Ipc,
+        Self::Time,
+        Self::Events,
+        Self::Namespaces,
+        Self::Tracing,
+        Self::Keys,
+        Self::Boot,
+        Self::AsyncIo,
+        Self::Hardware,
+        Self::Sandboxing,
+        Self::System,
+    ];
+
     /// A heading.
     pub const fn title(self) -> &'static str {
         match self {
@@ -141,6 +163,22 @@ pub fn about(call: &str) -> Option<&'static About> {
     CATALOG.get(call).or_else(bare)
 }
 
+static BY_PURPOSE: LazyLock<BTreeMap<Purpose, Vec<&'static str>>> = LazyLock::new(|| {
+    let mut groups: BTreeMap<Purpose, Vec<&str>> = BTreeMap::new();
+    for (name, about) in CATALOG.iter() {
+        groups.entry(about.purpose).or_default().push(name);
+    }
+    for names in groups.values_mut() {
+        names.sort_unstable();
+    }
+    groups
+});
+
+/// The calls for a purpose, by name.
+pub fn calls_for(purpose: Purpose) -> &'static [&'static str] {
+    BY_PURPOSE.get(&purpose).map_or(&[], Vec::as_slice)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -160,6 +198,14 @@ mod tests {
         let unknown: Vec<_> = distinct.difference(&table).collect();
         assert!(missing.is_empty() && unknown.is_empty(), "missing {missing:?}, unknown {unknown:?}");
         assert!(table.len() > 380, "{}", table.len());
+    }
+
+    #[test]
+    fn every_call_is_listed_under_one_purpose_of_the_list() {
+        let listed: Vec<&str> = Purpose::ALL.into_iter().flat_map(calls_for).copied().collect();
+        let distinct: BTreeSet<&str> = listed.iter().copied().collect();
+        assert_eq!((listed.len(), distinct.len()), (CATALOG.len(), CATALOG.len()));
+        assert!(calls_for(Purpose::Network).contains(&"socket"));
     }
 
     #[test]

@@ -39,12 +39,13 @@ mod shipped_tests;
 mod starting;
 #[cfg(test)]
 mod tests;
+pub mod words;
 mod workspace;
 
 pub use action::Action;
 pub use arch::{Arch, Host, KernelVersion, KernelVersionError};
 pub use bpf::{BpfError, Insn, Program, SeccompData};
-pub use catalog::{About, Purpose, Risk, about};
+pub use catalog::{About, Purpose, Risk, about, calls_for};
 pub use combine::{CombineError, Combined, combine, intersect, merge, subtract};
 pub use compile::{CompileError, compile};
 pub use diff::{Change, Diff, Difference, diff};

@@ -1,5 +1,6 @@
 //! A seccomp profile after its conditions are resolved: the OCI form.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::action::Action;
@@ -7,7 +8,8 @@ use super::arch::Arch;
 use super::json::Place;
 
 /// How an argument is compared with a value (`seccomp_rule_add(3)`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Op {
     /// Not equal.
     NotEqual,
@@ -52,7 +54,7 @@ impl Op {
 }
 
 /// A condition on one argument of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ArgCondition {
     /// Which argument, from 0 to 5.
     pub index: u8,

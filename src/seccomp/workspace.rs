@@ -1,5 +1,9 @@
 //! A profile while it is being tuned: what it was, what it has become, and each step between.
 
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
 use super::Action;
 use super::combine::add;
 use super::diff::{Diff, diff};
@@ -11,7 +15,8 @@ use super::profile::{ArgCondition, Profile};
 const MOST_STEPS: usize = 1000;
 
 /// One change, with its reason: what a reader of the profile will see as the rule's comment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "edit", rename_all = "kebab-case")]
 pub enum Edit {
     /// Let a call be made: always, or also under these conditions, all of which must hold.
     Allow {
@@ -35,6 +40,8 @@ pub enum Edit {
     Remove {
         /// The call.
         call: String,
+        /// Why.
+        reason: String,
     },
 }
 
@@ -42,7 +49,14 @@ impl Edit {
     /// The call that it is about.
     pub fn call(&self) -> &str {
         match self {
-            Self::Allow { call, .. } | Self::Deny { call, .. } | Self::Remove { call } => call,
+            Self::Allow { call, .. } | Self::Deny { call, .. } | Self::Remove { call, .. } => call,
+        }
+    }
+
+    /// Why it was made.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Allow { reason, .. } | Self::Deny { reason, .. } | Self::Remove { reason, .. } => reason,
         }
     }
 }
@@ -76,41 +90,54 @@ fn hint(call: &str) -> String {
     nearest_syscall(call).map_or_else(String::new, |near| format!(": did you mean {near:?}?"))
 }
 
-/// A step that was made, and the profile before it.
+/// What was done at once, and the profile before it.
 #[derive(Clone, Debug)]
 struct Step {
-    edit: Edit,
-    before: Profile,
+    edits: Vec<Edit>,
+    before: Arc<Profile>,
 }
 
 /// A profile and its history.
 #[derive(Clone, Debug)]
 pub struct Workspace {
-    base: Profile,
-    current: Profile,
+    base: Arc<Profile>,
+    current: Arc<Profile>,
     done: Vec<Step>,
-    undone: Vec<Edit>,
+    undone: Vec<Vec<Edit>>,
 }
 
 impl Workspace {
     /// Nothing changed yet.
     pub fn new(base: Profile) -> Self {
-        Self { current: base.clone(), base, done: Vec::new(), undone: Vec::new() }
+        let base = Arc::new(base);
+        Self { current: Arc::clone(&base), base, done: Vec::new(), undone: Vec::new() }
+    }
+
+    /// The same steps on a profile that may be another one by now, and why some could not be made there.
+    pub fn replay(base: Profile, steps: Vec<Vec<Edit>>) -> (Self, Vec<EditError>) {
+        let mut workspace = Self::new(base);
+        let refused = steps.into_iter().filter_map(|edits| workspace.apply(edits).err()).collect();
+        (workspace, refused)
     }
 
     /// As it was at the beginning.
-    pub const fn base(&self) -> &Profile {
+    pub fn base(&self) -> &Profile {
         &self.base
     }
 
     /// As it is now.
-    pub const fn current(&self) -> &Profile {
+    pub const fn current(&self) -> &Arc<Profile> {
         &self.current
+    }
+
+    /// What was done, the oldest first: each step the edits that were made at once.
+    pub fn steps(&self) -> impl Iterator<Item = &[Edit]> {
+        self.done.iter().map(|step| step.edits.as_slice())
     }
 
     /// The edits in force, the oldest first.
     pub fn log(&self) -> impl Iterator<Item = &Edit> {
-        self.done.iter().map(|step| &step.edit)
+        self.steps().flatten()
     }
 
     /// What has changed since the beginning.
@@ -123,38 +150,41 @@ impl Workspace {
         self.current.to_oci_text()
     }
 
-    /// Makes an edit, which can be undone; what was undone before can no longer be redone.
+    /// Makes edits as one step, all or none, which can be undone; what was undone before can no longer be redone.
     ///
     /// # Errors
-    /// When there is no such call or argument, or the rule would contradict another one.
-    pub fn apply(&mut self, edit: Edit) -> Result<(), EditError> {
-        self.make(edit)?;
+    /// When there is no such call or argument, or a rule would contradict another one.
+    pub fn apply(&mut self, edits: Vec<Edit>) -> Result<(), EditError> {
+        self.make(edits)?;
         self.undone.clear();
         Ok(())
     }
 
-    /// Takes the last edit back, and gives it; `None` where there is none.
-    pub fn undo(&mut self) -> Option<Edit> {
-        let Step { edit, before } = self.done.pop()?;
+    /// Takes the last step back, and gives it; `None` where there is none.
+    pub fn undo(&mut self) -> Option<Vec<Edit>> {
+        let Step { edits, before } = self.done.pop()?;
         self.current = before;
-        self.undone.push(edit.clone());
-        Some(edit)
+        self.undone.push(edits.clone());
+        Some(edits)
     }
 
-    /// Makes the edit again that was undone last, and gives it; `None` where there is none.
-    pub fn redo(&mut self) -> Option<Edit> {
-        let edit = self.undone.pop()?;
+    /// Makes the step again that was undone last, and gives it; `None` where there is none.
+    pub fn redo(&mut self) -> Option<Vec<Edit>> {
+        let edits = self.undone.pop()?;
         // It was made on this very profile before, so it is made again.
-        self.make(edit.clone()).ok().map(|()| edit)
+        self.make(edits.clone()).ok().map(|()| edits)
     }
 
-    fn make(&mut self, edit: Edit) -> Result<(), EditError> {
-        let after = edited(&self.current, &edit)?;
-        let before = std::mem::replace(&mut self.current, after);
+    fn make(&mut self, edits: Vec<Edit>) -> Result<(), EditError> {
+        let mut after = (*self.current).clone();
+        for edit in &edits {
+            after = edited(&after, edit)?;
+        }
+        let before = std::mem::replace(&mut self.current, Arc::new(after));
         if self.done.len() == MOST_STEPS {
             self.done.remove(0);
         }
-        self.done.push(Step { edit, before });
+        self.done.push(Step { edits, before });
         Ok(())
     }
 }
@@ -232,7 +262,7 @@ mod tests {
     #[test]
     fn an_allowed_call_is_in_a_rule_with_its_reason_and_in_the_difference() {
         let mut workspace = workspace();
-        workspace.apply(allow("ptrace", "line 12 of x.py")).unwrap();
+        workspace.apply(vec![allow("ptrace", "line 12 of x.py")]).unwrap();
         let rule = workspace.current().rules.last().unwrap();
         assert_eq!(
             (rule.names.as_slice(), rule.comment.as_deref()),
@@ -241,8 +271,8 @@ mod tests {
         let diff = workspace.diff();
         assert_eq!(diff.changes.len(), 1);
         assert!(diff.changes[0].opens && diff.changes[0].call == "ptrace");
-        assert_eq!(workspace.undo(), Some(allow("ptrace", "line 12 of x.py")));
-        assert_eq!(workspace.current(), workspace.base());
+        assert_eq!(workspace.undo(), Some(vec![allow("ptrace", "line 12 of x.py")]));
+        assert_eq!(&**workspace.current(), workspace.base());
         assert!(workspace.redo().is_some() && workspace.redo().is_none());
         assert!(workspace.to_oci_text().contains("line 12 of x.py"));
     }
@@ -250,9 +280,9 @@ mod tests {
     #[test]
     fn a_denied_call_is_in_no_other_rule() {
         let mut workspace = workspace();
-        workspace.apply(Edit::Deny { call: "ioctl".to_owned(), errno: 25, reason: String::new() }).unwrap();
+        workspace.apply(vec![Edit::Deny { call: "ioctl".to_owned(), errno: 25, reason: String::new() }]).unwrap();
         assert_eq!(workspace.current().says("ioctl").plain(), Some(Action::Errno(25)));
-        workspace.apply(Edit::Remove { call: "ioctl".to_owned() }).unwrap();
+        workspace.apply(vec![Edit::Remove { call: "ioctl".to_owned(), reason: String::new() }]).unwrap();
         assert!(workspace.current().says("ioctl").is_default());
         assert_eq!(workspace.log().count(), 2);
     }
@@ -260,13 +290,35 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused_and_changes_nothing() {
         let mut workspace = workspace();
-        let unknown = workspace.apply(allow("opne", "")).unwrap_err();
+        let unknown = workspace.apply(vec![allow("ptrace", ""), allow("opne", "")]).unwrap_err();
         assert_eq!(unknown.to_string(), "no system call is named \"opne\": did you mean \"open\"?");
         let condition = ArgCondition { index: 6, value: 0, value_two: 0, op: Op::Equal };
         let edit = Edit::Allow { call: "ptrace".to_owned(), conditions: vec![condition], reason: String::new() };
-        assert!(matches!(workspace.apply(edit), Err(EditError::Argument { index: 6, .. })));
-        assert_eq!(workspace.current(), workspace.base());
+        assert!(matches!(workspace.apply(vec![edit]), Err(EditError::Argument { index: 6, .. })));
+        assert_eq!(&**workspace.current(), workspace.base(), "all or none");
         assert_eq!(workspace.undo(), None);
+    }
+
+    #[test]
+    fn edits_made_at_once_are_undone_at_once() {
+        let mut workspace = workspace();
+        workspace.apply(vec![allow("ptrace", "one"), allow("bpf", "two")]).unwrap();
+        assert_eq!((workspace.log().count(), workspace.steps().count()), (2, 1));
+        assert_eq!(workspace.undo().map(|edits| edits.len()), Some(2));
+        assert_eq!(&**workspace.current(), workspace.base());
+    }
+
+    #[test]
+    fn steps_are_made_again_on_another_profile_as_far_as_they_can() {
+        let (name, text) = shipped().iter().find(|(name, _)| *name == "seed-allowlist").unwrap();
+        let base = Profile::parse(name, text, &host()).unwrap();
+        let steps = vec![vec![allow("ptrace", "")], vec![allow("no_such", "")], vec![allow("rseq", "")]];
+        let (workspace, refused) = Workspace::replay(base, steps);
+        assert_eq!((workspace.log().count(), refused.len()), (2, 1));
+        assert!(workspace.current().says("rseq").plain() == Some(Action::Allow));
+        let kept: Vec<Vec<Edit>> = workspace.steps().map(<[Edit]>::to_vec).collect();
+        let json = serde_json::to_string(&kept).unwrap();
+        assert_eq!(serde_json::from_str::<Vec<Vec<Edit>>>(&json).unwrap(), kept);
     }
 
     fn edit() -> impl Strategy<Value = Edit> {
@@ -276,7 +328,7 @@ mod tests {
             (call(), proptest::collection::vec(condition(&[Op::Equal, Op::MaskedEqual]), 0..3), "[a-z ]{0,8}")
                 .prop_map(|(call, conditions, reason)| Edit::Allow { call, conditions, reason }),
             (call(), 1_u16..200).prop_map(|(call, errno)| Edit::Deny { call, errno, reason: "no".to_owned() }),
-            call().prop_map(|call| Edit::Remove { call }),
+            call().prop_map(|call| Edit::Remove { call, reason: String::new() }),
         ]
     }
 
@@ -288,7 +340,7 @@ mod tests {
             let mut workspace = workspace();
             let mut stages = vec![workspace.current().clone()];
             for edit in edits {
-                if workspace.apply(edit).is_ok() {
+                if workspace.apply(vec![edit]).is_ok() {
                     stages.push(workspace.current().clone());
                 }
             }

@@ -42,6 +42,8 @@ pub struct Caller {
     pub comm: String,
     /// Where it made the call.
     pub source: Source,
+    /// The call's arguments as the kernel has them.
+    pub registers: [u64; 6],
 }
 
 /// Denials by identity, and which of them changed since last sent.
@@ -104,7 +106,8 @@ impl Denials {
 
     fn add(&mut self, key: &Key, at: Duration, caller: Option<Caller>) -> usize {
         let index = self.all.len();
-        let (comm, source) = caller.map_or_else(Default::default, |caller| (caller.comm, Some(caller.source)));
+        let (comm, source, registers) =
+            caller.map_or_else(Default::default, |caller| (caller.comm, Some(caller.source), caller.registers));
         let line = source.as_ref().and_then(Source::specimen_line);
         self.all.push(Denial {
             // Bounded by MOST_DISTINCT and the number of answers a profile can give.
@@ -112,6 +115,7 @@ impl Denials {
             layer: Layer::Seccomp,
             syscall: key.call.name.clone(),
             args: key.call.args.clone(),
+            registers,
             refusal: key.refusal,
             pid: key.pid,
             comm,
@@ -167,7 +171,7 @@ mod tests {
     fn count_at(denials: &mut Denials, at: u64, pid: u32, args: &[&str], line: Option<u32>) {
         let frame = |line| Frame { file: "/sandbox/a.py".to_owned(), line, function: "f".to_owned() };
         let source = Source { line: line.map(frame).ok_or_else(String::new), ..Source::unknown("") };
-        let caller = || Caller { comm: "python3".to_owned(), source };
+        let caller = || Caller { comm: "python3".to_owned(), source, registers: [0; 6] };
         denials.count(pid, call(args), Refusal::Errno(1), Duration::from_millis(at), caller);
     }
 

@@ -209,7 +209,8 @@ impl Worker {
         let (tid, instruction) = (notification.tid, notification.data.instruction_pointer);
         let (stacks, before) = (&mut self.stacks, self.denials.len());
         // A name, and a line, are only to be had while the caller stands still.
-        let ask = || Caller { comm: procfs::comm(tid), source: stacks.source(pid, tid, instruction) };
+        let registers = notification.data.args;
+        let ask = || Caller { comm: procfs::comm(tid), source: stacks.source(pid, tid, instruction), registers };
         self.denials.count(pid, call, refusal, at, ask);
         self.answer(notification, refusal)?;
         Ok(seen || self.denials.len() > before)
@@ -239,7 +240,8 @@ impl Worker {
                 self.teller.mention(EventKind::Unheld { count: self.unheld });
             }
             let comm = procfs::comm(notification.tid);
-            self.denials.count(pid, call, refusal, at, || Caller { comm, source });
+            let registers = notification.data.args;
+            self.denials.count(pid, call, refusal, at, || Caller { comm, source, registers });
             self.answer(notification, refusal)?;
             return Ok(true);
         }
@@ -295,7 +297,8 @@ impl Worker {
             }
         };
         let comm = told.processes.first().map_or_else(String::new, |process| process.comm.clone());
-        self.denials.count(pid, call, refusal, at, || Caller { comm, source: told.source });
+        let registers = told.registers;
+        self.denials.count(pid, call, refusal, at, || Caller { comm, source: told.source, registers });
         self.answer(&notification, refusal)?;
         self.teller.tell(EventKind::Settled { id: told.id, how: Settled::Refused(refusal) });
         Ok(())

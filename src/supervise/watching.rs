@@ -97,7 +97,11 @@ impl Candidate {
         let Some(refusal) = self.judge.refusal(&notification.data) else { return false };
         let (tid, instruction) = (notification.tid, notification.data.instruction_pointer);
         let (call, before) = (names.decode(notify, notification), self.would.len());
-        let ask = || Caller { comm: procfs::comm(tid), source: stacks.source(pid, tid, instruction) };
+        let ask = || Caller {
+            registers: notification.data.args,
+            comm: procfs::comm(tid),
+            source: stacks.source(pid, tid, instruction),
+        };
         self.would.count(pid, call, refusal, at, ask);
         self.would.len() > before
     }

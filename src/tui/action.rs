@@ -1,6 +1,7 @@
 //! What can happen to the workbench, and what it wants done.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ratatui::layout::{Position, Size};
@@ -11,8 +12,10 @@ use super::overlay::picker::Item;
 use super::session::Session;
 use super::state::{EngineFacts, Planned, RunId, Ticket};
 use super::theme::Theme;
+use super::tuning::Origin;
 use crate::policy::Policy;
 use crate::run::{Breakpoints, HeldId, RunEvent, Verdict};
+use crate::seccomp::Profile;
 use crate::specimen::Specimen;
 
 /// Something that happened.
@@ -61,6 +64,8 @@ pub enum Action {
     Listed(Listing, Vec<Item>),
     /// A policy was read.
     PolicyLoaded(Result<Box<Policy>, String>),
+    /// A seccomp profile was read.
+    ProfileLoaded(Origin, Result<Box<Profile>, String>),
     /// A theme was read.
     ThemeLoaded(String, Result<Box<Theme>, String>),
     /// The specimen's text was analysed.
@@ -120,6 +125,8 @@ pub enum Effect {
     Break(RunId, Breakpoints),
     /// Answer a call that is held.
     Answer(RunId, HeldId, Verdict),
+    /// Have calls of a run answered by this profile from now on, those held too.
+    Judge(RunId, Arc<Profile>),
     /// Run the specimen in the cell that waits, if it is the one that is wanted, else in a new one.
     Run(RunId, Box<CellRequest>, Box<Specimen>),
     /// Kill what runs.
@@ -154,6 +161,8 @@ pub enum Effect {
     List(Listing),
     /// Read a policy.
     LoadPolicy(String),
+    /// Read the seccomp profile of a policy.
+    LoadProfile(Box<Policy>),
     /// Read a theme.
     LoadTheme(String),
     /// Remember the session.
@@ -167,6 +176,8 @@ pub struct CellRequest {
     pub policy: Policy,
     /// The image reference.
     pub image: String,
+    /// The profile in the place of the policy's own, where that is edited.
+    pub profile: Option<Arc<Profile>>,
     /// The engine enforces the profile itself.
     pub native: bool,
     /// The specimen as it is now, if it can be run: a cell under native enforcement is made for its name.

@@ -20,6 +20,10 @@ pub enum Scope {
     Denials,
     /// The denials, while a call is held.
     Held,
+    /// The profile.
+    Profile,
+    /// The breakpoints.
+    Points,
     /// The output.
     Output,
     /// A line of text being typed.
@@ -28,7 +32,7 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, in the order in which the help lists them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Global,
         Self::Move,
         Self::Specimen,
@@ -36,6 +40,8 @@ impl Scope {
         Self::Layers,
         Self::Denials,
         Self::Held,
+        Self::Profile,
+        Self::Points,
         Self::Output,
         Self::Field,
     ];
@@ -50,6 +56,8 @@ impl Scope {
             Self::Layers => "Layers",
             Self::Denials => "Denials",
             Self::Held => "Denials, while a call is held",
+            Self::Profile => "Profile",
+            Self::Points => "Breakpoints",
             Self::Output => "Output",
             Self::Field => "Typing a line",
         }
@@ -99,6 +107,10 @@ commands! {
     Stop, "stop", [Global], ["x", "f6"], "Kill the specimen that runs";
     Hold, "hold", [Global], ["z", "f7"], "Hold every process of the specimen, its deadline too; again: let them go on";
     Break, "break", [Global], ["b"], "Hold each refused call until you decide, or answer as the profile says";
+    Breakpoints, "breakpoints", [Global], ["B"], "Choose which refused calls are held: by call, purpose or line";
+    ProfileView, "profile-view", [Global], ["V"], "See and change the profile call by call; its edits, differences and faults";
+    Prove, "prove", [Global], ["!"], "Run under the engine's own enforcement and compare it with the last supervised run";
+    AllowStart, "allow-start", [Global], ["&"], "Allow what starting a container natively needs beside the specimen, as one edit";
     Palette, "palette", [Global], [":", "ctrl-p"], "Find any action by name";
     Help, "help", [Global], ["?", "f1"], "Show every key";
     Open, "open", [Global], ["o", "ctrl-o"], "Open a specimen by its path, or a recent one";
@@ -148,6 +160,7 @@ commands! {
     Search, "search", [Specimen, Output], ["/"], "Search by a regular expression";
     NextMatch, "next-match", [Specimen, Output], ["n"], "The next match";
     PreviousMatch, "previous-match", [Specimen, Output], ["N"], "The match before";
+    BreakLine, "break-line", [Specimen], ["space"], "Hold refused calls that come from this line, or hold them no more";
     NextMark, "next-mark", [Specimen], ["m"], "The next line with a denial or a hidden character";
     Undo, "undo", [Specimen, Edit], ["u", "ctrl-u"], "Undo";
     Redo, "redo", [Specimen, Edit], ["ctrl-r", "ctrl-y"], "Redo";
@@ -162,18 +175,32 @@ commands! {
     DeleteLineEnd, "delete-line-end", [Edit, Field], ["ctrl-k"], "Delete to the end of the line";
     Indent, "indent", [Edit, Field], ["tab"], "Indent; complete a path";
 
-    Toggle, "toggle", [Layers], ["space"], "Switch the layer on or off for the next run";
+    Toggle, "toggle", [Layers, Profile, Points], ["space"], "Switch the layer, the call, the argument or the breakpoint on or off";
     ResetLayer, "reset-layer", [Layers], ["d"], "Set the layer back to what the policy says";
 
-    Filter, "filter", [Denials], ["/"], "Show only the denials whose call, arguments or process match";
+    UndoEdit, "undo-edit", [Layers, Denials, Profile], ["u"], "Take the last edit to the profile back";
+    RedoEdit, "redo-edit", [Layers, Denials, Profile], ["ctrl-r"], "Make the edit again that was taken back last";
+    ResetProfile, "reset-profile", [Layers, Profile], ["X"], "Take every edit to the profile back";
+    SaveProfile, "save-profile", [Layers, Profile], ["w"], "Save the profile as a file for docker, podman, runc and crun";
+
+    AllowFrom, "allow-from-now-on", [Denials], ["A"], "Allow a refused call from now on: an edit to the profile, and the run goes on";
+    Filter, "filter", [Denials, Profile], ["/"], "Show only what matches: call, arguments or process; in the profile, call or purpose";
     Sort, "sort", [Denials], ["s"], "Sort by time, by count or by call";
     GotoLine, "goto-line", [Denials], ["L"], "Go to the specimen's line that made the call, where it is known";
 
     Deny, "deny-call", [Held], ["d"], "Answer the held call as the profile says";
     Allow, "allow-call", [Held], ["a"], "Let the held call through, once: what its pointers lead to can still change";
-    DenyAlways, "deny-always", [Held], ["D"], "Answer this call as the profile says from now on, and hold it no more";
+    DenyAlways, "deny-always", [Held], ["D"], "Answer this call as the profile says for the rest of the session, and hold it no more";
+    DenyErrno, "deny-with", [Held], ["e"], "Answer the held call with another errno, once or from now on";
     KillCaller, "kill-caller", [Held], ["K"], "Kill the process whose call is held";
     NextHeld, "next-held", [Held], ["n"], "Go to the next of the calls that are held";
+
+    EditAllow, "edit-allow", [Profile], ["a"], "Allow the selected call, or the calls of low risk of the purpose";
+    EditDeny, "edit-deny", [Profile], ["d"], "Refuse the selected call with an errno of your choice";
+    EditDefault, "edit-default", [Profile], ["delete", "backspace"], "Leave the selected call to the default action";
+    EditCondition, "edit-condition", [Profile], ["c"], "Allow the selected call under conditions on its arguments";
+
+    AddPoint, "add-breakpoint", [Points], ["a"], "Hold a refused call by its name";
 
     Wrap, "wrap", [Output], ["w"], "Wrap long lines, or cut them";
     Split, "split", [Output], ["v"], "Show stdout and stderr side by side, or as they came";

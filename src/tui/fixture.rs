@@ -15,15 +15,17 @@ use super::keymap::Keymap;
 use super::start;
 use super::state::{EngineFacts, Planned, RunId, RunRecord, State, WarmCell};
 use super::theme::Depth;
+use super::tuning::Origin;
 use super::update::update;
 use super::view::{View, render};
 use crate::config::{Arguments, Config};
 use crate::engine::{Capabilities, CellName, Endpoint, EngineKind, Limits};
 use crate::policy::{Bytes, Layer};
 use crate::run::{
-    CellFacts, Denial, DenialId, Enforcement, EventKind, Force, Frame, Instruction, LayerState, Limit, LimitKind,
-    Observation, Outcome, Refusal, RunEvent, Sample, Source, SpecimenFacts, Stream,
+    CellFacts, Denial, DenialId, Enforcement, EventKind, Force, Frame, HeldCall, HeldId, Instruction, LayerState,
+    Limit, LimitKind, Observation, Outcome, Process, Refusal, RunEvent, Sample, Source, SpecimenFacts, Stream,
 };
+use crate::seccomp::{Arch, Host, Profile, shipped};
 
 /// The two columns of panes.
 pub const STANDARD: Size = Size { width: 120, height: 36 };
@@ -48,7 +50,20 @@ pub fn empty(size: Size) -> State {
     .unwrap();
     state.size = size;
     state.home = Some("/home/ada".into());
+    state.directory = "/work".into();
+    read_profile(&mut state);
     state
+}
+
+/// Reads the profile that the policy names, as a shipped one.
+pub fn read_profile(state: &mut State) {
+    act(state, Action::Tick);
+    let name = state.bench.policy.setting(Layer::Seccomp);
+    let (_, text) = shipped().iter().find(|(shipped, _)| *shipped == name).unwrap();
+    let host = Host { arch: Arch::X86_64, caps: [].into(), kernel: "6.1".parse().unwrap() };
+    let profile = Profile::parse(&name, text, &host).unwrap();
+    let origin = Origin::of(&state.bench.policy);
+    act(state, Action::ProfileLoaded(origin, Ok(Box::new(profile))));
 }
 
 /// The same with an engine, a specimen, and a cell that waits.
@@ -202,6 +217,7 @@ pub fn denial(id: u32, syscall: &str, args: &[&str], count: u64, first: u64) -> 
         layer: Layer::Seccomp,
         syscall: syscall.to_owned(),
         args: args.iter().map(ToString::to_string).collect(),
+        registers: [0; 6],
         refusal: Refusal::Errno(libc::EPERM),
         pid: 4242,
         comm: "python3".to_owned(),
@@ -223,6 +239,39 @@ pub fn from_line(line: u32, denial: Denial) -> Denial {
         instruction: Some(Instruction { file: "/usr/lib/x86_64-linux-gnu/libc.so.6".to_owned(), offset: 0x10_9f99 }),
     };
     Denial { source: Some(Arc::new(source)), located: denial.count.min(8), ..denial }
+}
+
+/// A call of the fixture's specimen that is held.
+pub fn held_call(id: u64, syscall: &str, line: u32) -> HeldCall {
+    let denial = from_line(line, denial(0, syscall, &["AF_INET", "SOCK_STREAM", "0"], 1, 0));
+    HeldCall {
+        id: HeldId(id),
+        syscall: syscall.to_owned(),
+        args: denial.args.clone(),
+        registers: [2, 1, 0, 0, 0, 0],
+        refusal: denial.refusal,
+        processes: vec![
+            Process { pid: 4242, comm: "python3".to_owned() },
+            Process { pid: 4240, comm: "shim".to_owned() },
+        ],
+        source: denial.source.as_deref().unwrap().clone(),
+    }
+}
+
+/// A run with breakpoints, in which these calls are held.
+pub fn asking(calls: &[HeldCall]) -> State {
+    asking_at(STANDARD, calls)
+}
+
+/// The same on a screen of that size.
+pub fn asking_at(size: Size, calls: &[HeldCall]) -> State {
+    let mut state = ready(size);
+    press(&mut state, Command::Break);
+    begin(&mut state);
+    for call in calls {
+        tell(&mut state, 40, EventKind::Break(Box::new(call.clone())));
+    }
+    state
 }
 
 /// The cell of a run: all in force but what cannot be.

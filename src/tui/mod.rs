@@ -15,6 +15,7 @@
 //! | `editor`, `highlight` | the specimen's text |
 //! | `theme` | colours |
 //! | `exec` | effects: the engine, cells, files |
+//! | `tuning` | the working profile: its edits, and what they are remembered by |
 //! | `app`, `start`, `terminal`, `session` | the loop, its beginning, the terminal, what is remembered |
 
 mod action;
@@ -37,6 +38,7 @@ mod start;
 mod state;
 mod terminal;
 mod theme;
+mod tuning;
 mod update;
 mod view;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::layout::Splits;
+use super::tuning::Remembered;
 use crate::files::{self, FileError};
 use crate::policy::{Bytes, Layer, Policy};
 use crate::text::{visible, visible_str};
@@ -29,6 +30,8 @@ pub struct Session {
     pub policy: Option<String>,
     /// The settings that differ from it: layer and setting, in the form of `--layer`, `off,` in front where it is off.
     pub changes: Vec<(String, String)>,
+    /// The edits to seccomp profiles.
+    pub profiles: Remembered,
     /// The theme's name.
     pub theme: Option<String>,
     /// The panes' shares.
@@ -137,11 +140,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::seccomp::Edit;
 
     fn any_session() -> Session {
         Session {
             policy: Some("mine".to_owned()),
             changes: vec![("memory".to_owned(), "off,64m,swap=0".to_owned())],
+            profiles: Remembered::from([(
+                "python".to_owned(),
+                vec![vec![Edit::Remove { call: "ptrace".to_owned(), reason: "by hand".to_owned() }]],
+            )]),
             theme: Some("light".to_owned()),
             splits: Splits { left: 40, ..Splits::default() },
             wrap: true,

@@ -10,12 +10,14 @@ use super::app::{Options, TuiError};
 use super::editor::Editor;
 use super::keymap::Keymap;
 use super::layout::Pane;
+use super::overlay::profile::ProfilePane;
 use super::panes::denials::DenialsPane;
 use super::panes::layers::LayersPane;
 use super::panes::output::OutputPane;
 use super::session::Session;
 use super::state::{Bench, EngineState, Runs, State, WarmCell};
 use super::theme::{Depth, Theme};
+use super::tuning::Tuning;
 use super::update::update;
 use crate::config::Config;
 use crate::policy::Policy;
@@ -64,6 +66,13 @@ pub fn state(
         home: std::env::home_dir(),
         policies: config.dirs.policies(),
         breaks: Breakpoints::default(),
+        marks: BTreeSet::new(),
+        tuning: Tuning::new(session.profiles.clone()),
+        sweep: None,
+        profile: ProfilePane::default(),
+        point: 0,
+        proof: None,
+        refusing: None,
         held_place: 0,
         accepted: BTreeSet::new(),
         layers: LayersPane::default(),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ratatui::layout::Size;
@@ -10,12 +11,16 @@ use super::editor::Editor;
 use super::keymap::Keymap;
 use super::layout::{Areas, Divider, Pane, Splits};
 use super::overlay::Overlay;
+use super::overlay::profile::ProfilePane;
 use super::overlay::prompt::Asking;
 use super::panes::{denials::DenialsPane, layers::LayersPane, output::OutputPane};
 use super::theme::Theme;
+use super::tuning::{Tuning, Working};
+use super::update::{Proof, Refusing};
 use crate::engine::{Capabilities, Endpoint};
 use crate::policy::{Bytes, Layer, Policy};
 use crate::run::{Breakpoints, Enforcement, HeldCall, Observation, RunLog};
+use crate::seccomp::Profile;
 use crate::specimen::{LanguageTable, Specimen, SpecimenError};
 
 /// Everything.
@@ -77,6 +82,20 @@ pub struct State {
     pub policies: PathBuf,
     /// Which refused calls are held.
     pub breaks: Breakpoints,
+    /// The lines of the specimen at which refused calls are held: each with the revision of the text that it is a line of.
+    pub marks: BTreeSet<(u64, usize)>,
+    /// The working profiles.
+    pub tuning: Tuning,
+    /// The run in which calls of low risk are allowed as they come.
+    pub sweep: Option<RunId>,
+    /// The profile as it is looked at.
+    pub profile: ProfilePane,
+    /// The selected row of the breakpoints.
+    pub point: usize,
+    /// How far the proof of a profile has come.
+    pub proof: Option<Proof>,
+    /// What an errno is being chosen for.
+    pub refusing: Option<Refusing>,
     /// Which of the held calls is asked about, counted around.
     pub held_place: usize,
     /// Exposures that the reviewer has been asked about: what each opens.
@@ -231,6 +250,16 @@ pub struct RunRecord {
     pub held_since: Option<Duration>,
     /// How long it was held before.
     pub held_for: Duration,
+    /// How many calls of it were answered by hand: another run need not come to the same.
+    pub by_hand: u32,
+    /// Whether it agreed with a supervised run, and in what not, where it was to prove that; safe to show.
+    pub proof: Option<(bool, String)>,
+    /// How many edits the profile that answers its calls has.
+    pub edits: usize,
+    /// The profile that its filter was made of, as far as that was read.
+    pub launched: Option<Arc<Profile>>,
+    /// The profile that answers its calls now.
+    pub profile: Option<Arc<Profile>>,
     /// What happened.
     pub log: RunLog,
 }
@@ -254,6 +283,11 @@ impl RunRecord {
             started: None,
             held_since: None,
             held_for: Duration::ZERO,
+            edits: 0,
+            by_hand: 0,
+            proof: None,
+            launched: None,
+            profile: None,
             log: RunLog::default(),
         }
     }
@@ -345,6 +379,21 @@ impl State {
         let waiting = &run.log.summary.waiting;
         let place = self.held_place.checked_rem(waiting.len())?;
         Some((run, &waiting[place]))
+    }
+
+    /// Which refused calls a run of the text at that revision holds.
+    pub fn breakpoints(&self, revision: u64) -> Breakpoints {
+        let line = |(marked, line): &(u64, usize)| match () {
+            () if *marked == revision => Some(*line),
+            () if revision == self.editor.revision() => self.editor.line_now(*marked, *line),
+            // The text was changed since it ran: which of its lines this was is not known.
+            () => None,
+        };
+        let lines = self.marks.iter().filter_map(line).filter_map(|line| u32::try_from(line).ok()).collect();
+        // What an edit refuses was decided: nobody is asked about it again.
+        let refused = self.tuning.of(&self.bench.policy).map(Working::refused).unwrap_or_default();
+        let except = self.breaks.except.iter().cloned().chain(refused.into_keys().map(str::to_owned)).collect();
+        Breakpoints { lines, except, ..self.breaks.clone() }
     }
 
     /// The moment that is selected: output and resources mark it.

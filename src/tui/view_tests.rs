@@ -149,6 +149,28 @@ fn every_overlay() {
 }
 
 #[test]
+fn the_tuning_bench_at_every_size() {
+    for (size_name, size) in [("80x24", SMALL), ("120x36", STANDARD), ("200x60", WIDE)] {
+        let mut state = fixture::asking_at(size, &[fixture::held_call(1, "socket", 5)]);
+        insta::assert_snapshot!(format!("{size_name} break"), text(&draw(&state)));
+        press(&mut state, Command::AllowFrom);
+        insta::assert_snapshot!(format!("{size_name} allow"), text(&draw(&state)));
+        press(&mut state, Command::Accept);
+        press(&mut state, Command::ProfileView);
+        for page in ["calls", "edits", "differences", "faults"] {
+            insta::assert_snapshot!(format!("{size_name} profile {page}"), text(&draw(&state)));
+            press(&mut state, Command::NextPane);
+        }
+        press(&mut state, Command::Back);
+        press(&mut state, Command::Breakpoints);
+        insta::assert_snapshot!(format!("{size_name} breakpoints"), text(&draw(&state)));
+        press(&mut state, Command::Back);
+        press(&mut state, Command::DenyErrno);
+        insta::assert_snapshot!(format!("{size_name} errno"), text(&draw(&state)));
+    }
+}
+
+#[test]
 fn every_theme_in_its_colours() {
     for theme in THEMES {
         for (name, state) in fixture::all(STANDARD) {
@@ -190,7 +212,7 @@ fn an_exposing_policy_is_red_in_the_header_and_says_so_in_words() {
 
 #[test]
 fn the_state_of_the_cell_is_a_word_in_its_colour() {
-    for (state, word, role) in [
+    for (state, word, role) in vec![
         (fixture::ready(STANDARD), "READY", Role::Good),
         (fixture::running(STANDARD), "RUNNING", Role::Accent),
         (fixture::held(STANDARD), "HELD", Role::Caution),

@@ -9,6 +9,7 @@ pub mod host;
 pub mod liar;
 pub mod probe;
 pub mod screen;
+pub mod user;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;

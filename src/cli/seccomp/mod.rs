@@ -6,7 +6,6 @@ mod improve;
 mod learn;
 mod prove;
 mod show;
-mod words;
 
 use std::path::PathBuf;
 
@@ -15,7 +14,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::{CliError, Common};
 use crate::policy::Policy;
 use crate::profile::{self, LoadError};
-use crate::seccomp::{Combined, Host, Needed, Profile, starting};
+use crate::seccomp::{Combined, Host, Needed, Profile, starting, words};
 
 /// What to tell of profiles.
 #[derive(Debug, Subcommand)]

@@ -6,12 +6,12 @@ use clap::Args;
 
 use super::super::layout::{self, BAD, BOLD, CARE, DIM, GOOD, cell, fill, table};
 use super::super::{CliError, Format};
-use super::words::{action, conditions};
 use super::{Conditions, Library};
 use crate::plan::Filter;
 use crate::policy::{Layer, Policy};
 use crate::profile::{self, LoadError, Text};
 use crate::run::to_pretty;
+use crate::seccomp::words::{action, conditions};
 use crate::seccomp::{Host, Profile, ProfileError, Rule, Warning};
 use crate::text::visible;
 

@@ -10,7 +10,7 @@ fn hardened() -> Policy {
 
 fn compared(left: &Summary, right: &Summary) -> Comparison {
     let policy = hardened();
-    compare(Side { policy: &policy, summary: left }, Side { policy: &policy, summary: right })
+    compare(Side { policy: &policy, edits: 0, summary: left }, Side { policy: &policy, edits: 0, summary: right })
 }
 
 fn lines(comparison: &Comparison, section: Section) -> Vec<String> {
@@ -58,7 +58,8 @@ fn a_layer_differs_by_its_switch_its_setting_and_by_whether_it_held() {
             _ => {}
         }
     }
-    let comparison = compare(Side { policy: &before, summary: &left }, Side { policy: &after, summary: &right });
+    let comparison =
+        compare(Side { policy: &before, edits: 0, summary: &left }, Side { policy: &after, edits: 2, summary: &right });
     assert_eq!(
         lines(&comparison, Section::Layers),
         [
@@ -67,9 +68,23 @@ fn a_layer_differs_by_its_switch_its_setting_and_by_whether_it_held() {
             "cpu: 0.5 ≠ 0.5, unverified",
             "pids: 64 ≠ 64, not in force",
             "caps: none ≠ none, not to be had here",
+            "seccomp: python ≠ python+2",
         ]
     );
-    assert_eq!(comparison.same(Section::Layers), 16);
+    assert_eq!(comparison.same(Section::Layers), 15);
+}
+
+#[test]
+fn a_native_run_disagrees_by_its_outcome_and_its_output_alone() {
+    let (supervised, mut native) = (ended(Outcome::Exited(0)), ended(Outcome::Exited(0)));
+    denial(&mut native, 0, "bpf", &[], 1);
+    native.outcome.as_mut().unwrap().1 = Duration::from_secs(9);
+    assert_eq!(disagreements(&supervised, &native), [""; 0]);
+    native.outcome = Some((Outcome::Exited(1), Duration::ZERO));
+    native.stderr.kept = b"no".to_vec();
+    native.stderr.written = 2;
+    let told = ["ended by itself with 1 instead of ended by itself with 0", "stderr differs from byte 1 on"];
+    assert_eq!(disagreements(&supervised, &native), told);
 }
 
 #[test]
@@ -78,7 +93,8 @@ fn a_setting_of_a_layer_that_is_off_in_both_is_no_difference() {
     before.set(Layer::Memory, "off,128m").unwrap();
     after.set(Layer::Memory, "off,64m").unwrap();
     let run = ended(Outcome::Exited(0));
-    let comparison = compare(Side { policy: &before, summary: &run }, Side { policy: &after, summary: &run });
+    let comparison =
+        compare(Side { policy: &before, edits: 0, summary: &run }, Side { policy: &after, edits: 0, summary: &run });
     assert_eq!(comparison.differences, []);
 }
 

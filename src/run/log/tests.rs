@@ -169,6 +169,7 @@ fn a_weight_grows_with_what_is_kept_and_compacting_changes_nothing_that_is_seen(
         layer: Layer::Seccomp,
         syscall: "openat".to_owned(),
         args: vec!["x".repeat(10_000)],
+        registers: [0; 6],
         refusal: Refusal::Kill,
         pid: 1,
         comm: "python3".to_owned(),

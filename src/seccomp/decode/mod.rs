@@ -123,6 +123,47 @@ pub fn register(name: &str, index: u8) -> Register {
     }
 }
 
+/// The bits that the kernel looks at of the argument `index` of a call with these registers, where that is a number by
+/// itself, of which a condition can be made. `None` for an address, for what may be one, and for a call of which nothing
+/// is known.
+pub fn number_bits(name: &str, args: &[u64; 6], index: usize) -> Option<u64> {
+    let raw = RawCall { arch: 0, nr: 0, args: *args };
+    let mut kind = *calls::kinds(name, &raw).get(index)?;
+    for (at, before) in calls::kinds(name, &raw).iter().enumerate().take(index) {
+        if let Kind::Operation(operations) = before
+            && let Some(rest) = write::rest_of(operations, plain::low(args[at]))
+        {
+            kind = *rest.get(index - at - 1)?;
+        }
+    }
+    match kind {
+        Kind::Hex
+        | Kind::Omitted
+        | Kind::Socketcall
+        | Kind::Pointer
+        | Kind::Str
+        | Kind::Data(_)
+        | Kind::OptionValue(_)
+        | Kind::Argv
+        | Kind::Envp
+        | Kind::Sockaddr(_)
+        | Kind::Struct(_)
+        | Kind::SizedStruct(..)
+        | Kind::Array(..) => None,
+        Kind::Long | Kind::Size | Kind::Id | Kind::Limit | Kind::LongFlags(_) | Kind::Device(_) => Some(u64::MAX),
+        Kind::Int
+        | Kind::Uint
+        | Kind::Named(_)
+        | Kind::Flags(_)
+        | Kind::Operation(_)
+        | Kind::IoctlRequest
+        | Kind::Mode
+        | Kind::ModeIfCreating(_)
+        | Kind::FileMode
+        | Kind::Protocol(_) => Some(u64::from(u32::MAX)),
+    }
+}
+
 /// Decodes the arguments of a call.
 ///
 /// `name` is the call's name, resolved by the caller from the number and architecture;

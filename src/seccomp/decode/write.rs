@@ -307,7 +307,7 @@ fn is_ignored(kind: Kind, values: &[u64]) -> bool {
     }
 }
 
-fn rest_of(operations: &Operations, command: u32) -> Option<&'static [Kind]> {
+pub(super) fn rest_of(operations: &Operations, command: u32) -> Option<&'static [Kind]> {
     let found = operations.arguments.iter().find(|(known, _)| *known == command);
     found.map(|(_, kinds)| *kinds)
 }

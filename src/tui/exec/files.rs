@@ -16,6 +16,7 @@ use crate::text::{visible, visible_str};
 use crate::tui::action::{Action, Listing};
 use crate::tui::overlay::picker::Item;
 use crate::tui::theme::{Depth, Theme};
+use crate::tui::tuning::Origin;
 
 /// Candidates that completion offers at most.
 const MOST_CANDIDATES: usize = 10_000;
@@ -147,6 +148,13 @@ fn engines(config: &Config) -> Vec<Item> {
 pub(super) fn policy(name: &str, config: &Config) -> Action {
     let loaded = Policy::load(name, &config.dirs.policies());
     Action::PolicyLoaded(loaded.map(Box::new).map_err(|error| error.to_string()))
+}
+
+/// Reads the seccomp profile of a policy.
+pub(super) fn profile(policy: &Policy, config: &Config) -> Action {
+    let loaded = profile::load(&policy.seccomp.setting, config, policy);
+    let profile = loaded.map(|filter| Box::new(filter.profile)).map_err(|error| error.to_string());
+    Action::ProfileLoaded(Origin::of(policy), profile)
 }
 
 /// Reads a theme.

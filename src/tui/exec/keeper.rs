@@ -16,9 +16,10 @@ use crate::engine::Capabilities;
 use crate::engine::discover::EngineChoice;
 use crate::engine::discover::{Surroundings, candidates, first_answering};
 use crate::image::store::Store;
-use crate::plan::{CellPlan, Request, Watch};
+use crate::plan::{CellPlan, Filter, Request, Watch};
 use crate::profile;
 use crate::run::{EventKind, Outcome, RunEvent};
+use crate::seccomp::{Arch, Profile, compile};
 use crate::specimen::Specimen;
 use crate::supervise::{self, Cell, Control, Orders, Owner, Site, Stdin, Steering};
 use crate::tui::action::{Action, CellRequest};
@@ -44,6 +45,8 @@ pub(super) enum Order {
     Hold(RunId, bool),
     /// What becomes of calls of a run.
     Decide(RunId, supervise::Order),
+    /// Have calls of a run answered by this profile.
+    Judge(RunId, Arc<Profile>),
     /// Remove everything, and say so.
     Close(oneshot::Sender<()>),
 }
@@ -100,6 +103,7 @@ impl Keeper {
                     Some(Order::Stop(id)) => self.control(id, Control::Stop),
                     Some(Order::Hold(id, held)) => self.control(id, if held { Control::Hold } else { Control::Go }),
                     Some(Order::Decide(id, order)) => self.decide(id, order),
+                    Some(Order::Judge(id, profile)) => self.judge(id, &profile).await,
                     Some(Order::Close(closed)) => {
                         self.close().await;
                         // Nobody may be waiting any more.
@@ -157,7 +161,14 @@ impl Keeper {
         let (site, capabilities) = self.place.as_ref().ok_or("no engine answers")?;
         let policy = &request.policy;
         let load = |choice| profile::load(choice, &self.config, policy);
-        let filter = policy.seccomp.get().map(load).transpose().map_err(|error| error.to_string())?;
+        let edited = |profile: &Arc<Profile>| {
+            let program = compile(profile, Arch::native()).map_err(|error| error.to_string())?;
+            Ok::<_, String>(Filter { profile: (**profile).clone(), program })
+        };
+        let filter = match (policy.seccomp.get(), &request.profile) {
+            (Some(_), Some(profile)) => Some(edited(profile)?),
+            (choice, _) => choice.map(load).transpose().map_err(|error| error.to_string())?,
+        };
         let asked = Request {
             policy: policy.clone(),
             filter,
@@ -253,6 +264,14 @@ impl Keeper {
     fn decide(&self, id: RunId, order: supervise::Order) {
         if let Some(live) = self.live.as_ref().filter(|live| live.id == id) {
             live.orders.give(order);
+        }
+    }
+
+    /// Where the profile does not compile, the calls are answered as before.
+    async fn judge(&self, id: RunId, profile: &Profile) {
+        match compile(profile, Arch::native()) {
+            Ok(program) => self.decide(id, supervise::Order::Judge(Arc::new(program))),
+            Err(error) => self.tell(Action::Told(format!("the run goes on as before: {error}"))).await,
         }
     }
 

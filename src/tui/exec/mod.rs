@@ -93,6 +93,11 @@ impl Exec {
                 let config = Arc::clone(&self.config);
                 self.blocking(move || files::policy(&name, &config));
             }
+            Effect::Judge(id, profile) => self.order(Order::Judge(id, profile)),
+            Effect::LoadProfile(policy) => {
+                let config = Arc::clone(&self.config);
+                self.blocking(move || files::profile(&policy, &config));
+            }
             Effect::LoadTheme(name) => {
                 let (config, depth) = (Arc::clone(&self.config), self.depth);
                 self.blocking(move || files::theme(name, &config, depth));

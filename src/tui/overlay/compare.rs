@@ -126,7 +126,7 @@ impl Compare {
 }
 
 fn side(run: &RunRecord) -> Side<'_> {
-    Side { policy: &run.policy, summary: &run.log.summary }
+    Side { policy: &run.policy, edits: run.edits, summary: &run.log.summary }
 }
 
 fn items(comparison: &Comparison) -> Vec<Item> {

@@ -36,6 +36,11 @@ pub enum Confirm {
         /// With what.
         bytes: Vec<u8>,
     },
+    /// Allows what starting a container needs, and proves the profile then.
+    AllowStart {
+        /// The calls.
+        calls: Vec<&'static str>,
+    },
     /// Leaves, though the specimen has changes that were not saved.
     Quit,
     /// Opens another specimen, though this one has changes that were not saved.
@@ -66,6 +71,16 @@ pub fn view(confirm: &Confirm) -> View {
             Role::Caution,
             vec![format!("{} exists already.", visible(path.as_os_str().as_encoded_bytes()))],
             "Replace it?".to_owned(),
+        ),
+        Confirm::AllowStart { calls } => (
+            "What starting a container needs",
+            Role::Caution,
+            vec![
+                format!("The profile refuses {}.", calls.join(", ")),
+                "The engine's runtime makes these calls after the filter is on: without them nothing starts."
+                    .to_owned(),
+            ],
+            "Allow them as one edit, and prove the profile then?".to_owned(),
         ),
         Confirm::Quit => ("Leave", Role::Caution, vec![UNSAVED.to_owned()], "Leave without saving them?".to_owned()),
         Confirm::Abandon(_) => ("Open", Role::Caution, vec![UNSAVED.to_owned()], "Give them up?".to_owned()),

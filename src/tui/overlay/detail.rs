@@ -269,7 +269,8 @@ fn next(layer: Layer, run: &RunRecord, keymap: &Keymap) -> String {
     if layer == Layer::Seccomp {
         let profile = one_line(&run.policy.setting(layer));
         return format!(
-            "the profile `{profile}` refuses it; {} chooses another for the next run",
+            "the profile `{profile}` refuses it; {} allows it from now on, {} chooses another profile",
+            key(Command::AllowFrom),
             key(Command::Profile)
         );
     }
@@ -377,7 +378,7 @@ mod tests {
         assert!(rows.iter().any(|row| row.contains("╔ seccomp: connect ═")), "{rows:#?}");
         assert!(rows.join(" ").contains("Refuses system calls that the profile does not allow"));
         assert!(said(&view, "next").starts_with("the profile `python` refuses it; "));
-        assert!(said(&view, "next").ends_with(" chooses another for the next run"));
+        assert!(said(&view, "next").ends_with("A allows it from now on, P chooses another profile"));
     }
 
     #[test]
@@ -439,7 +440,7 @@ mod tests {
         view.scroll = u16::MAX;
         let rows = screen(&view, 80, 24);
         assert!(rows[23].contains(&format!("of {}", usize::from(most) + 22)), "{}", rows[23]);
-        assert!(rows[22].contains("run"), "the end is in sight: {rows:#?}");
+        assert!(rows[22].contains("profile"), "the end is in sight: {rows:#?}");
     }
 
     #[test]

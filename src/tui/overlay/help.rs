@@ -31,7 +31,7 @@ pub struct View {
 }
 
 /// The signs that are not explained where they stand.
-const LEGEND: [(&str, &str); 10] = [
+const LEGEND: [(&str, &str); 11] = [
     ("✓", "the layer is in force: read back from the kernel, or done by hotcell itself"),
     ("✗", "asked for and not in force"),
     ("?", "asked for; could not be read back"),
@@ -40,6 +40,7 @@ const LEGEND: [(&str, &str); 10] = [
     ("≠", "differs from the run on the screen: it applies to the next one"),
     ("*", "differs from the policy as it was loaded"),
     ("▲", "a specimen's line with a hidden character"),
+    ("◆", "a specimen's line at which refused calls are held"),
     ("◂ ┊", "the moment of the selected denial, in the output and in the graphs"),
     ("\\x1b <U+202E>", "a character of the specimen that is shown and not obeyed"),
 ];

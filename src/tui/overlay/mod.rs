@@ -1,17 +1,21 @@
 //! What stands over the panes: one at a time, closed by Esc.
 
+pub mod allow;
 mod boxed;
 pub mod compare;
 pub mod confirm;
 pub mod detail;
 pub mod help;
 pub mod picker;
+pub mod points;
+pub mod profile;
 pub mod prompt;
 pub mod share;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
+use self::allow::Allow;
 use self::compare::Compare;
 use self::confirm::Confirm;
 use self::picker::Picker;
@@ -41,6 +45,12 @@ pub enum Overlay {
     },
     /// Two runs beside each other.
     Compare(Box<Compare>),
+    /// What to do with a refused call from now on.
+    Allow(Box<Allow>),
+    /// The profile, call by call.
+    Profile,
+    /// Which refused calls are held.
+    Points,
     /// The equivalent commands.
     Share {
         /// Lines scrolled past.
@@ -53,7 +63,13 @@ impl Overlay {
     fn scroll_mut(&mut self) -> Option<&mut u16> {
         match self {
             Self::Help { scroll } | Self::Detail { scroll } | Self::Share { scroll } => Some(scroll),
-            Self::Compare(_) | Self::Picker(_) | Self::Prompt(_) | Self::Confirm(_) => None,
+            Self::Compare(_)
+            | Self::Picker(_)
+            | Self::Prompt(_)
+            | Self::Confirm(_)
+            | Self::Allow(_)
+            | Self::Profile
+            | Self::Points => None,
         }
     }
 }
@@ -88,6 +104,12 @@ pub enum View {
     Detail(detail::View),
     /// [`Overlay::Compare`].
     Compare(compare::View),
+    /// [`Overlay::Allow`].
+    Allow(allow::View),
+    /// [`Overlay::Profile`].
+    Profile(profile::View),
+    /// [`Overlay::Points`].
+    Points(points::View),
     /// [`Overlay::Share`].
     Share(share::View),
 }
@@ -101,6 +123,9 @@ pub fn view(state: &State) -> Option<View> {
         Overlay::Confirm(confirm) => View::Confirm(confirm::view(confirm)),
         Overlay::Detail { scroll } => View::Detail(detail::view(state, *scroll)?),
         Overlay::Compare(compare) => View::Compare(compare::view(compare, state.areas().screen)),
+        Overlay::Allow(allow) => View::Allow(allow::view(allow, state)),
+        Overlay::Profile => View::Profile(profile::view(state)),
+        Overlay::Points => View::Points(points::view(state)),
         Overlay::Share { scroll } => View::Share(share::view(state, *scroll)),
     })
 }
@@ -114,6 +139,9 @@ pub fn render(frame: &mut Frame<'_>, screen: Rect, view: &View, theme: &Theme) {
         View::Confirm(view) => confirm::render(frame, screen, view, theme),
         View::Detail(view) => detail::render(frame, screen, view, theme),
         View::Compare(view) => compare::render(frame, screen, view, theme),
+        View::Allow(view) => allow::render(frame, screen, view, theme),
+        View::Profile(view) => profile::render(frame, screen, view, theme),
+        View::Points(view) => points::render(frame, screen, view, theme),
         View::Share(view) => share::render(frame, screen, view, theme),
     }
 }

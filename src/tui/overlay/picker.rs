@@ -34,9 +34,22 @@ pub enum Picking {
     Engine,
     /// A language.
     Language,
+    /// What a call fails with: one that is held, or what the profile says of one.
+    Errno {
+        /// It is held.
+        held: bool,
+    },
 }
 
 impl Picking {
+    const fn keys(self) -> &'static str {
+        match self {
+            Self::Errno { held: true } => "a name, or a number to 4095 · Enter once · Tab from now on · Esc",
+            Self::Errno { held: false } => "a name, or a number to 4095 · Enter · Esc",
+            Self::Action | Self::Policy | Self::Profile | Self::Theme | Self::Engine | Self::Language => "↑↓ Enter Esc",
+        }
+    }
+
     const fn title(self) -> &'static str {
         match self {
             Self::Action => "Actions",
@@ -45,6 +58,7 @@ impl Picking {
             Self::Theme => "Theme",
             Self::Engine => "Engine",
             Self::Language => "Language",
+            Self::Errno { .. } => "Refuse with",
         }
     }
 }
@@ -85,6 +99,11 @@ impl Picker {
     /// The row that is selected; `None` where nothing matches.
     pub fn chosen(&self) -> Option<&Item> {
         self.items.get(*self.matches.get(self.selected)?)
+    }
+
+    /// What was typed.
+    pub fn typed(&self) -> &str {
+        self.field.text()
     }
 
     /// Types a character.
@@ -141,6 +160,7 @@ impl Picker {
 #[derive(Clone, Debug)]
 pub struct View {
     title: &'static str,
+    keys: &'static str,
     field: FieldView,
     rows: Vec<Item>,
     selected: Option<usize>,
@@ -156,6 +176,7 @@ pub fn view(picker: &Picker) -> View {
         picker.matches.iter().skip(first).take(ROWS).filter_map(|at| picker.items.get(*at)).cloned().collect();
     View {
         title: picker.picking.title(),
+        keys: picker.picking.keys(),
         field: picker.field.view(WIDTH - 6),
         selected: (!rows.is_empty()).then_some(picker.selected - first),
         rows,
@@ -168,7 +189,7 @@ pub fn view(picker: &Picker) -> View {
 /// Draws it.
 pub fn render(frame: &mut Frame<'_>, screen: Rect, view: &View, theme: &Theme) {
     let rows = u16::try_from(view.all.clamp(1, ROWS)).unwrap_or(1);
-    let foot = format!("{} of {} · ↑↓ Enter Esc", view.matching, view.all);
+    let foot = format!("{} of {} · {}", view.matching, view.all, view.keys);
     let inner = boxed(frame, screen, (WIDTH, rows + 4), view.title, &foot, theme);
     let mut lines = vec![typed(&view.field, theme), Line::default()];
     if view.rows.is_empty() {

@@ -28,6 +28,12 @@ pub enum Asking {
     SaveOutput,
     /// Where to save the equivalent command.
     SaveCommand,
+    /// Conditions on a call's arguments.
+    Conditions,
+    /// The name of a call to hold.
+    Breakpoint,
+    /// Where to save the profile.
+    SaveProfile,
     /// The name of a new policy.
     SavePolicy,
     /// A regular expression to search a pane for.
@@ -43,6 +49,9 @@ impl Asking {
             Self::SaveSpecimen => "Save the specimen as",
             Self::SaveOutput => "Save the output as",
             Self::SaveCommand => "Save the command as",
+            Self::Conditions => "Allow the call only if",
+            Self::Breakpoint => "Hold the call named",
+            Self::SaveProfile => "Save the seccomp profile as (OCI JSON)",
             Self::SavePolicy => "Save the policy as (a name)",
             Self::Search(Pane::Output) => "Search the output",
             Self::Search(_) => "Search the specimen",
@@ -53,8 +62,11 @@ impl Asking {
     const fn foot(self) -> &'static str {
         match self {
             Self::Open => "Tab completes · ↑↓ recent · Enter · Esc",
-            Self::SaveSpecimen | Self::SaveOutput | Self::SaveCommand => "Tab completes · Enter · Esc",
-            Self::SavePolicy => "Enter · Esc",
+            Self::SaveSpecimen | Self::SaveOutput | Self::SaveCommand | Self::SaveProfile => {
+                "Tab completes · Enter · Esc"
+            }
+            Self::SavePolicy | Self::Breakpoint => "Enter · Esc",
+            Self::Conditions => "argument from 0, comparison, number: 0=1, 1&0xff=2 · all must hold · Enter · Esc",
             Self::Search(_) => "a regular expression · Enter · Esc",
             Self::Filter => "words, !word excludes · empty shows all · Enter · Esc",
         }
@@ -62,7 +74,7 @@ impl Asking {
 
     /// Whether a path is typed, which Tab completes.
     pub const fn is_path(self) -> bool {
-        matches!(self, Self::Open | Self::SaveSpecimen | Self::SaveOutput | Self::SaveCommand)
+        matches!(self, Self::Open | Self::SaveSpecimen | Self::SaveOutput | Self::SaveCommand | Self::SaveProfile)
     }
 }
 

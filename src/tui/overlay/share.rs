@@ -7,7 +7,7 @@ use ratatui::text::{Line, Text};
 use super::boxed;
 use crate::engine::EngineKind;
 use crate::plan::argv;
-use crate::policy::{Client, Layer};
+use crate::policy::{Client, Layer, Policy, SeccompChoice};
 use crate::text::visible_str;
 use crate::tui::cells::{split_at_cells, wrap};
 use crate::tui::command::Command;
@@ -42,13 +42,36 @@ pub fn script(state: &State) -> String {
 /// The command for a client, as one line for a shell.
 pub fn command(state: &State, client: Client) -> String {
     let argv = state.specimen().map_or_else(|_| vec!["python3".to_owned(), "-".to_owned()], |it| argv(&it));
-    state.bench.policy.command(client, &state.bench.image, &argv)
+    saved_policy(state).command(client, &state.bench.image, &argv)
+}
+
+/// Whether the profile has edits that are in no file: a command cannot name it then.
+pub fn is_unsaved(state: &State) -> bool {
+    let edited = state.tuning.edited(&state.bench.policy).is_some();
+    edited && state.tuning.of(&state.bench.policy).is_some_and(|working| working.file().is_none())
+}
+
+/// The policy on the bench, with the file of its profile where that was edited and saved.
+pub fn saved_policy(state: &State) -> Policy {
+    let mut policy = state.bench.policy.clone();
+    let working = state.tuning.of(&policy).filter(|working| working.edits() > 0);
+    if let Some(path) = working.and_then(|working| working.file()) {
+        policy.seccomp.setting = SeccompChoice::File(path.clone());
+    }
+    policy
 }
 
 /// Makes the view.
 pub fn view(state: &State, scroll: u16) -> View {
     let cells = usize::from(WIDTH.min(state.size.width)).saturating_sub(6);
     let mut lines = Vec::new();
+    if is_unsaved(state) {
+        let (save, label) = (state.keymap.shown(Command::SaveProfile), state.tuning.label(&state.bench.policy));
+        let text =
+            format!("The edits of {label} are in no file: {save} saves the profile, and the command names that.");
+        lines.extend(wrap(&text, cells).into_iter().map(|line| (Role::Caution, line)));
+        lines.push((Role::Overlay, String::new()));
+    }
     for client in [Client::Docker, Client::Podman] {
         lines.push((Role::Accent, client.name().to_owned()));
         lines.extend(broken(&command(state, client), cells).into_iter().map(|line| (Role::Overlay, line)));
@@ -56,8 +79,9 @@ pub fn view(state: &State, scroll: u16) -> View {
     }
     lines.push((Role::Accent, "what it leaves out".to_owned()));
     lines.push((Role::Muted, MOUNT.to_owned()));
+    let policy = saved_policy(state);
     for layer in Layer::ALL {
-        let flags = state.bench.policy.docker_flags(layer);
+        let flags = policy.docker_flags(layer);
         if let Some(note) = flags.note {
             lines.extend(
                 wrap(&format!("{layer}: {}", visible_str(&note)), cells).into_iter().map(|line| (Role::Muted, line)),

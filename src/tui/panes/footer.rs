@@ -55,6 +55,10 @@ fn name(state: &State, command: Command) -> &'static str {
 /// What counts where the focus is, the most useful first.
 fn commands(state: &State) -> Vec<Command> {
     use Command as C;
+    if state.profile.open {
+        // The box has its own keys.
+        return vec![C::Palette, C::Help, C::Quit];
+    }
     if state.editing {
         return vec![C::Back, C::Undo, C::Redo, C::Indent, C::SaveSpecimen, C::Palette, C::Quit];
     }
@@ -69,11 +73,11 @@ fn commands(state: &State) -> Vec<Command> {
     };
     commands.extend(match state.focus {
         Pane::Specimen => &[C::Edit, C::Open, C::Search, C::NextMark][..],
-        Pane::Layers => &[C::Toggle, C::Accept, C::ResetLayer, C::Policy],
+        Pane::Layers => &[C::Toggle, C::Accept, C::ResetLayer, C::ProfileView, C::Policy],
         Pane::Denials if state.asked().is_some() => {
-            &[C::Deny, C::Allow, C::DenyAlways, C::KillCaller, C::NextHeld, C::Accept]
+            &[C::AllowFrom, C::Allow, C::Deny, C::DenyErrno, C::DenyAlways, C::KillCaller, C::NextHeld, C::Accept]
         }
-        Pane::Denials => &[C::Accept, C::Filter, C::Sort, C::Follow, C::Copy],
+        Pane::Denials => &[C::Accept, C::AllowFrom, C::Filter, C::Sort, C::Follow, C::Copy],
         Pane::Output => &[C::Search, C::Wrap, C::Split, C::Follow, C::SaveOutput, C::Copy],
         Pane::Resources => &[],
     });

@@ -17,6 +17,7 @@ use crate::run::{Enforcement, Mood, mood, verdict};
 use crate::text::visible_str;
 use crate::tui::cells::{clip, fit, width};
 use crate::tui::command::Command;
+use crate::tui::layout::Pane;
 use crate::tui::state::{EngineState, Phase, RunRecord, State, WarmCell};
 use crate::tui::theme::{Role, Theme};
 
@@ -57,6 +58,10 @@ fn bench(state: &State) -> Vec<(Role, String)> {
     let mut policy = visible_str(&state.bench.policy.name);
     if state.bench.is_changed() {
         policy.push('*');
+    }
+    if state.tuning.edits(&state.bench.policy) > 0 {
+        policy.push_str(" · seccomp ");
+        policy.push_str(&state.tuning.label(&state.bench.policy));
     }
     if exposed {
         policy.push_str(" · exposes the host");
@@ -99,13 +104,18 @@ fn ended(state: &State, run: &RunRecord) -> ((Role, &'static str), (Role, String
         Mood::Denied | Mood::Unsure => Role::Caution,
         Mood::Broken => Role::Bad,
     };
+    if let Some((agrees, said)) = &run.proof {
+        let role = if *agrees { Role::Good } else { Role::Bad };
+        return ((role, "ENDED"), (role, format!("{} {said}", number(run))));
+    }
     ((role, "ENDED"), (role, format!("{} {}", of_which(state, run), verdict(&run.log.summary))))
 }
 
 fn live(state: &State, run: &RunRecord) -> ((Role, &'static str), (Role, String)) {
     let how = if run.warm { " in a warm cell" } else { "" };
     let first = run.first_output.map_or_else(String::new, |first| format!(" · first output after {}", millis(first)));
-    let says = format!("{}{how}{first}", number(run));
+    let swept = if state.sweep == Some(run.id) { " · calls of low risk are allowed as they come" } else { "" };
+    let says = format!("{}{how}{swept}{first}", number(run));
     if let waiting @ 1.. = run.log.summary.waiting.len() {
         let key = state.keymap.shown(Command::FocusDenials);
         let calls = if waiting == 1 {
@@ -113,7 +123,12 @@ fn live(state: &State, run: &RunRecord) -> ((Role, &'static str), (Role, String)
         } else {
             format!("{waiting} refused calls are held")
         };
-        return ((Role::Caution, "BREAK"), (Role::Caution, format!("{calls}: {key} decides · {says}")));
+        let how = match (&run.phase, state.focus) {
+            (Phase::Held, _) => format!("all is frozen: {} lets it go on", state.keymap.shown(Command::Hold)),
+            (_, Pane::Denials) => "decide below".to_owned(),
+            _ => format!("{key} decides"),
+        };
+        return ((Role::Caution, "BREAK"), (Role::Caution, format!("{calls}: {how} · {says}")));
     }
     match run.phase {
         Phase::Starting => ((Role::Caution, "STARTING"), (Role::Muted, says)),
@@ -131,7 +146,9 @@ fn live(state: &State, run: &RunRecord) -> ((Role, &'static str), (Role, String)
 /// A run that is over, with what it ran under where that is not what is on the bench.
 fn of_which(state: &State, run: &RunRecord) -> String {
     let mut text = number(run);
-    let other_bench = run.policy != state.bench.policy || run.native != state.bench.native;
+    let current = state.tuning.of(&state.bench.policy).map(|working| working.space.current());
+    let other_profile = run.profile.as_ref().zip(current).is_some_and(|(ran, current)| ran != current);
+    let other_bench = run.policy != state.bench.policy || run.native != state.bench.native || other_profile;
     if other_bench || state.runs.kept.back().is_some_and(|last| last.id != run.id) {
         let star = if run.changed { "*" } else { "" };
         text = format!("run {} of {} under {}{star}:", run.id.0, run.specimen, visible_str(&run.policy.name));

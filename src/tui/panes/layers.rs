@@ -17,13 +17,14 @@ use ratatui::text::{Line, Span, Text};
 use super::frame::{self, Title};
 use crate::engine::EngineKind;
 use crate::policy::{Equivalent, Layer};
+use crate::run::words::counted;
 use crate::run::{Force, LayerState};
 use crate::text::visible_str;
 use crate::tui::cells::{clip, fit, wrap};
 use crate::tui::command::Command;
 use crate::tui::field::{self, Field, FieldView};
 use crate::tui::layout::Pane;
-use crate::tui::state::{EngineState, State};
+use crate::tui::state::{EngineState, RunRecord, State};
 use crate::tui::theme::{Role, Theme};
 
 /// Cells before a row's setting: sign, switch, name, mark.
@@ -196,7 +197,7 @@ pub fn view(state: &State, inner: Rect) -> View {
     View {
         focused: state.focus == Pane::Layers,
         title: Title { note: counts(state), right: told(state), bottom: out_of_sight(first, rows) },
-        rows: Layer::ALL.iter().skip(first).take(rows).map(|layer| row(state, *layer)).collect(),
+        rows: Layer::ALL.iter().skip(first).take(rows).map(|layer| row(state, *layer, cells)).collect(),
         selected: pane.selected,
         first,
         editing,
@@ -239,14 +240,21 @@ fn told(state: &State) -> String {
     }
 }
 
-fn row(state: &State, layer: Layer) -> Row {
+fn row(state: &State, layer: Layer, cells: usize) -> Row {
     let (policy, base) = (&state.bench.policy, &state.bench.base);
     let on = policy.is_on(layer);
-    let setting = policy.setting(layer);
+    let edits = if layer == Layer::Seccomp { state.tuning.edits(policy) } else { 0 };
+    let mut setting = policy.setting(layer);
+    let changed = edits > 0 || on != base.is_on(layer) || setting != base.setting(layer);
+    if edits > 0 {
+        // The number is seen, however long the name.
+        let count = format!("+{edits}");
+        setting = clip(&visible_str(&setting), cells.saturating_sub(count.len())) + &count;
+    }
     Row {
         layer,
         on,
-        changed: on != base.is_on(layer) || setting != base.setting(layer),
+        changed,
         // A layer without a setting of its own says "on".
         setting: if setting == "on" || setting == "off" { String::new() } else { visible_str(&setting) },
         standing: standing(state, layer),
@@ -259,7 +267,8 @@ fn standing(state: &State, layer: Layer) -> Standing {
     if let Some(run) = state.runs.shown()
         && let Some(cell) = &run.log.summary.cell
     {
-        if run.policy.is_on(layer) != on || (on && run.policy.setting(layer) != policy.setting(layer)) {
+        let edited = layer == Layer::Seccomp && on && other_profile(state, run);
+        if run.policy.is_on(layer) != on || (on && run.policy.setting(layer) != policy.setting(layer)) || edited {
             return Standing::NextRun;
         }
         if run.is_like(&state.bench, &state.engine)
@@ -273,6 +282,12 @@ fn standing(state: &State, layer: Layer) -> Standing {
         Some(planned) if planned.unavailable.contains_key(&layer) => Standing::Unavailable,
         _ => Standing::Asked,
     }
+}
+
+/// Whether a run was under another profile than the next one will be.
+fn other_profile(state: &State, run: &RunRecord) -> bool {
+    let current = state.tuning.of(&state.bench.policy).map(|working| working.space.current());
+    run.profile.as_ref().zip(current).is_some_and(|(ran, current)| ran != current)
 }
 
 fn read_back(read: &LayerState) -> Standing {
@@ -296,6 +311,12 @@ fn detail(state: &State, layer: Layer, inner: Rect) -> Vec<(Role, String)> {
         add(Role::Caution, why);
     }
     add(Role::Text, layer.stops());
+    if let (Layer::Seccomp, edits @ 1..) = (layer, state.tuning.edits(&state.bench.policy)) {
+        let key = |command| state.keymap.shown(command);
+        let (see, undo, save) = (key(Command::ProfileView), key(Command::UndoEdit), key(Command::SaveProfile));
+        let edits = counted(edits as u64, "edit");
+        add(Role::Accent, &format!("{edits}: {see} shows them, {undo} takes the last back, {save} saves the profile"));
+    }
     let (client, equivalent) = equivalent(state, layer);
     let flags: Vec<String> =
         [&equivalent.wrapper, &equivalent.global, &equivalent.flags].into_iter().flatten().cloned().collect();

@@ -120,6 +120,7 @@ pub(super) fn request(state: &State) -> CellRequest {
     CellRequest {
         policy: state.bench.policy.clone(),
         image: state.bench.image.clone(),
+        profile: state.tuning.edited(&state.bench.policy),
         native: state.bench.native,
         specimen: state.specimen().ok(),
     }

@@ -2,14 +2,15 @@
 
 use ratatui::layout::Direction;
 
-use super::{bench, complain, decide, notice, overlay, run, specimen};
+use super::{bench, complain, decide, notice, overlay, points, profile, prove, run, specimen, tune};
 use crate::text::visible_lines;
 use crate::tui::action::{Effect, Listing};
 use crate::tui::command::Command;
 use crate::tui::layout::Pane;
 use crate::tui::overlay::compare::Compare;
+use crate::tui::overlay::picker::Picking;
 use crate::tui::overlay::prompt::{Asking, Prompt};
-use crate::tui::overlay::{Overlay, scroll};
+use crate::tui::overlay::{Overlay, scroll, share};
 use crate::tui::panes::denials::lines;
 use crate::tui::state::State;
 
@@ -39,6 +40,23 @@ fn on_the_bench(state: &mut State, command: Command) -> Vec<Effect> {
     match command {
         Command::Run => return run::run(state),
         Command::Break => return decide::toggle(state),
+        Command::Breakpoints | Command::AddPoint => points::open(state),
+        Command::BreakLine => return points::line(state),
+        Command::ProfileView => profile::open(state),
+        Command::EditAllow | Command::EditDeny | Command::EditDefault | Command::EditCondition => {
+            profile::elsewhere(state);
+        }
+        Command::Prove => return prove::prove(state),
+        Command::AllowStart => return prove::allow_start(state),
+        Command::AllowFrom => tune::ask(state),
+        Command::DenyErrno => tune::ask_errno(state, None),
+        Command::UndoEdit => return tune::step(state, true),
+        Command::RedoEdit => return tune::step(state, false),
+        Command::ResetProfile => return tune::reset(state),
+        Command::SaveProfile => tune::ask_save(state),
+        Command::Deny | Command::Allow | Command::DenyAlways | Command::KillCaller | Command::NextHeld => {
+            return decide::decide(state, command);
+        }
         Command::OlderRun => run::flip(state, false),
         Command::NewerRun => run::flip(state, true),
         Command::ResetPolicy => return bench::reset(state),
@@ -51,6 +69,10 @@ fn on_the_bench(state: &mut State, command: Command) -> Vec<Effect> {
         Command::NewSpecimen => return specimen::open(state, None),
         Command::Open => specimen::ask_open(state),
         Command::SaveSpecimen => ask(state, Asking::SaveSpecimen, &overlay::suggested_path(state)),
+        Command::SavePolicy if share::is_unsaved(state) => {
+            let save = state.keymap.shown(Command::FocusLayers) + " " + &state.keymap.shown(Command::SaveProfile);
+            complain(state, format!("a policy names its profile, whose edits are in no file: {save} saves it first"));
+        }
         Command::SavePolicy => ask(state, Asking::SavePolicy, &overlay::suggested_policy(state)),
         Command::Palette => overlay::palette(state),
         Command::Language => overlay::languages(state),
@@ -113,10 +135,6 @@ fn in_pane(state: &mut State, command: Command) -> Vec<Effect> {
             ask(state, Asking::Filter, &filter);
             Vec::new()
         }
-        (
-            Pane::Denials,
-            Command::Deny | Command::Allow | Command::DenyAlways | Command::KillCaller | Command::NextHeld,
-        ) => decide::decide(state, command),
         (Pane::Denials, Command::GotoLine) => {
             goto_line(state);
             Vec::new()
@@ -201,12 +219,25 @@ fn edit(state: &mut State) {
 
 fn in_overlay(state: &mut State, command: Command) -> Vec<Effect> {
     let (page, screen) = (i32::from(state.size.height.saturating_sub(6)), state.areas().screen);
+    let unsaved = share::is_unsaved(state);
     match (&mut state.overlay, command) {
+        (Some(Overlay::Share { .. }), Command::SaveProfile) => tune::ask_save(state),
+        (Some(Overlay::Share { .. }), Command::Copy | Command::SaveOutput) if unsaved => {
+            let save = state.keymap.shown(Command::SaveProfile);
+            complain(state, format!("the profile has edits that are in no file: {save} saves it first"));
+        }
         (Some(Overlay::Share { .. }), Command::Copy) => return overlay::copy_command(state),
         (Some(Overlay::Share { .. }), Command::SaveOutput) => ask(state, Asking::SaveCommand, "cell.sh"),
-        (Some(Overlay::Picker(_) | Overlay::Prompt(_) | Overlay::Confirm(_)), Command::Accept) => {
+        (Some(Overlay::Picker(_) | Overlay::Prompt(_) | Overlay::Confirm(_) | Overlay::Allow(_)), Command::Accept) => {
             return overlay::accept(state);
         }
+        (Some(Overlay::Picker(picker)), Command::Indent) if matches!(picker.picking, Picking::Errno { .. }) => {
+            return overlay::errno(state, true);
+        }
+        (Some(Overlay::Allow(allow)), _) => allow.command(command),
+        (Some(Overlay::Profile), Command::Palette) => overlay::palette(state),
+        (Some(Overlay::Profile), _) => return profile::command(state, command),
+        (Some(Overlay::Points), _) => return points::command(state, command),
         (Some(Overlay::Prompt(prompt)), Command::Indent) if prompt.asking.is_path() => {
             return vec![Effect::Complete(prompt.field.text().to_owned())];
         }
@@ -241,6 +272,10 @@ fn in_setting(state: &mut State, command: Command) -> Vec<Effect> {
 
 /// Leaves what is open, innermost first.
 fn back(state: &mut State) -> Vec<Effect> {
+    if matches!(state.overlay, Some(Overlay::Profile)) {
+        profile::back(state);
+        return Vec::new();
+    }
     if state.overlay.is_some() {
         // A question that is left is answered with no.
         let effects = overlay::answered(state, false);
@@ -267,6 +302,7 @@ pub(super) fn type_char(state: &mut State, character: char) -> Vec<Effect> {
     match &mut state.overlay {
         Some(Overlay::Picker(picker)) => picker.type_char(character),
         Some(Overlay::Prompt(prompt)) => prompt.type_char(character),
+        Some(Overlay::Profile) if state.profile.is_typing() => state.profile.type_char(character),
         Some(Overlay::Confirm(_)) => match character {
             'y' | 'Y' => return overlay::answered(state, true),
             'n' | 'N' | 'q' => return overlay::answered(state, false),
@@ -284,6 +320,7 @@ pub(super) fn paste(state: &mut State, text: &str) -> Vec<Effect> {
     match &mut state.overlay {
         Some(Overlay::Picker(picker)) => picker.paste(text),
         Some(Overlay::Prompt(prompt)) => prompt.paste(text),
+        Some(Overlay::Profile) if state.profile.is_typing() => state.profile.paste(text),
         Some(_) => {}
         None if state.layers.is_editing() => state.layers.paste(text),
         None => return paste_specimen(state, text),

@@ -6,8 +6,12 @@ mod command;
 mod decide;
 mod mouse;
 mod overlay;
+mod points;
+mod profile;
+mod prove;
 mod run;
 mod specimen;
+mod tune;
 
 #[cfg(test)]
 mod tests;
@@ -20,12 +24,17 @@ use super::overlay::{self as overlays, Overlay};
 use super::session::Session;
 use super::state::{Notice, State};
 
+pub use self::prove::Proof;
+pub use self::tune::Refusing;
+
 /// How long a message stays.
 const NOTICE_TIME: Duration = Duration::from_secs(6);
 
 /// Applies what happened; `state.now` is the moment it did.
 pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
-    let effects = apply(state, action);
+    let mut effects = apply(state, action);
+    effects.extend(tune::follow(state));
+    profile::uncover(state);
     if matches!(state.overlay, Some(Overlay::Detail { .. })) && overlays::view(state).is_none() {
         // What it told of is no longer selected. An overlay that is not seen would swallow every key.
         state.overlay = None;
@@ -85,6 +94,7 @@ fn apply(state: &mut State, action: Action) -> Vec<Effect> {
             Vec::new()
         }
         Action::PolicyLoaded(result) => bench::loaded(state, result),
+        Action::ProfileLoaded(origin, result) => tune::loaded(state, &origin, result),
         Action::ThemeLoaded(name, result) => overlay::theme_loaded(state, name, result),
         Action::Analysed(analysis) => {
             state.editor.analysed(*analysis);
@@ -124,6 +134,7 @@ pub fn session(state: &State) -> Session {
     Session {
         policy: Some(state.bench.base.source.clone()),
         changes: Session::changes_of(&state.bench.policy, &state.bench.base),
+        profiles: state.tuning.remembered(),
         theme: Some(state.theme_name.clone()),
         splits: state.splits.clone(),
         wrap: state.output.wrap,

@@ -87,6 +87,13 @@ fn scroll(state: &mut State, at: Position, rows: i32) -> Vec<Effect> {
             compare.scroll(rows, screen);
             return Vec::new();
         }
+        Some(Overlay::Allow(allow)) => {
+            allow.command(if rows < 0 { Command::Up } else { Command::Down });
+            return Vec::new();
+        }
+        Some(Overlay::Profile | Overlay::Points) => {
+            return super::command::command(state, if rows < 0 { Command::Up } else { Command::Down });
+        }
         Some(_) => {
             overlay::scroll(state, rows);
             return Vec::new();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{bench, complain, notice, run, specimen};
+use super::{bench, complain, notice, points, profile, prove, run, specimen, tune};
 use crate::policy::Layer;
 use crate::text::{visible, visible_str};
 use crate::tui::action::{Action, Effect, Listing};
@@ -72,6 +72,11 @@ pub(super) fn theme_loaded(state: &mut State, name: String, result: Result<Box<T
 /// Takes what is chosen, typed or asked.
 pub(super) fn accept(state: &mut State) -> Vec<Effect> {
     match state.overlay.take() {
+        Some(Overlay::Picker(picker)) if matches!(picker.picking, Picking::Errno { .. }) => {
+            state.overlay = Some(Overlay::Picker(picker));
+            errno(state, false)
+        }
+        Some(Overlay::Allow(allow)) => tune::accept(state, allow),
         Some(Overlay::Picker(picker)) => {
             if let Some(item) = picker.chosen() {
                 pick(state, picker.picking, &item.value.clone())
@@ -90,6 +95,13 @@ pub(super) fn accept(state: &mut State) -> Vec<Effect> {
     }
 }
 
+/// Takes the errno that is chosen or typed: for once, or from now on.
+pub(super) fn errno(state: &mut State, always: bool) -> Vec<Effect> {
+    let Some(Overlay::Picker(picker)) = state.overlay.take() else { return Vec::new() };
+    let typed = picker.chosen().map_or_else(|| picker.typed().to_owned(), |item| item.value.clone());
+    tune::refuse(state, &typed, always)
+}
+
 fn pick(state: &mut State, picking: Picking, value: &str) -> Vec<Effect> {
     match picking {
         Picking::Action => match Command::from_name(value) {
@@ -104,6 +116,8 @@ fn pick(state: &mut State, picking: Picking, value: &str) -> Vec<Effect> {
                 Vec::new()
             }
         },
+        // It is taken by `errno`.
+        Picking::Errno { .. } => Vec::new(),
         Picking::Theme => vec![Effect::LoadTheme(value.to_owned())],
         Picking::Engine => {
             let mut effects = bench::reconnect(state);
@@ -152,6 +166,12 @@ fn answer(state: &mut State, mut prompt: Prompt) -> Vec<Effect> {
             let script = share::script(state).into_bytes();
             save(state, Asking::SaveCommand, expanded(&text, state), script)
         }
+        Asking::Conditions => profile::conditions(state, prompt),
+        Asking::Breakpoint => points::add(state, prompt),
+        Asking::SaveProfile => match state.tuning.of(&state.bench.policy).map(|working| working.space.to_oci_text()) {
+            Some(json) => save(state, Asking::SaveProfile, expanded(&text, state), json.into_bytes()),
+            None => Vec::new(),
+        },
         Asking::SavePolicy => save_policy(state, prompt, text.trim()),
     }
 }
@@ -200,7 +220,7 @@ fn save_policy(state: &mut State, mut prompt: Prompt, name: &str) -> Vec<Effect>
         state.overlay = Some(Overlay::Prompt(prompt));
         return Vec::new();
     }
-    let policy = crate::policy::Policy { name: name.to_owned(), ..state.bench.policy.clone() };
+    let policy = crate::policy::Policy { name: name.to_owned(), ..share::saved_policy(state) };
     let path = state.policies.join(format!("{name}.toml"));
     let bytes = policy.to_toml().into_bytes();
     save(state, Asking::SavePolicy, path, bytes)
@@ -208,7 +228,7 @@ fn save_policy(state: &mut State, mut prompt: Prompt, name: &str) -> Vec<Effect>
 
 /// A file is there already: asks whether to replace it.
 pub(super) fn exists(state: &mut State, path: PathBuf, bytes: Vec<u8>) {
-    if state.overlay.is_some() || state.editing {
+    if !matches!(state.overlay, None | Some(Overlay::Profile)) || state.profile.is_typing() || state.editing {
         // The keys that are typed now are meant for something else.
         state.saving.remove(&path);
         complain(
@@ -235,6 +255,11 @@ pub(super) fn answered(state: &mut State, yes: bool) -> Vec<Effect> {
             if run { run::begin(state) } else { bench::take(state, *policy, base) }
         }
         Confirm::Replace { path, bytes } => vec![Effect::Save { path, bytes, replace: true }],
+        Confirm::AllowStart { .. } => {
+            let mut effects = prove::allow_start(state);
+            effects.extend(prove::begin(state));
+            effects
+        }
         Confirm::Quit => vec![Effect::Quit],
         Confirm::Abandon(path) => specimen::open_anyway(state, path),
     }

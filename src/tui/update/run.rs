@@ -1,10 +1,12 @@
 //! Runs: begun, held, stopped, told, flipped through.
 
-use super::{bench, decide};
+use std::sync::Arc;
+
+use super::{bench, decide, prove, tune};
 use super::{complain, notice};
 use crate::run::words::one_line;
 use crate::run::{EventKind, Outcome, RunEvent};
-use crate::tui::action::Effect;
+use crate::tui::action::{CellRequest, Effect};
 use crate::tui::overlay::Overlay;
 use crate::tui::overlay::confirm::Confirm;
 use crate::tui::state::{EngineState, Phase, RunId, RunRecord, State, WarmCell};
@@ -23,29 +25,39 @@ pub(super) fn run(state: &mut State) -> Vec<Effect> {
         notice(state, format!("#{} is stopped, and the specimen run anew", id.0));
         return vec![Effect::Stop(id)];
     }
+    if may_begin(state) { begin(state) } else { Vec::new() }
+}
+
+/// Whether a run can begin now; says why not, and asks where the policy opens something that was not asked about.
+pub(super) fn may_begin(state: &mut State) -> bool {
     match &state.engine {
         EngineState::Up(_) => {}
         EngineState::Connecting => {
             complain(state, "no engine answers yet".to_owned());
-            return Vec::new();
+            return false;
         }
         EngineState::Lost(reason) => {
             let reason = format!("no engine: {reason}");
             complain(state, reason);
-            return Vec::new();
+            return false;
         }
     }
     let exposures = bench::unasked(state, &state.bench.policy, &[]);
-    if !exposures.is_empty() {
+    let nothing_new = exposures.is_empty();
+    if !nothing_new {
         let policy = Box::new(state.bench.policy.clone());
         state.overlay = Some(Overlay::Confirm(Confirm::Expose { policy, base: None, exposures, run: true }));
-        return Vec::new();
     }
-    begin(state)
+    nothing_new
 }
 
 /// Runs the specimen under the bench as it is.
 pub(super) fn begin(state: &mut State) -> Vec<Effect> {
+    begin_as(state, state.bench.native)
+}
+
+/// The same, enforced by the engine alone or not.
+pub(super) fn begin_as(state: &mut State, native: bool) -> Vec<Effect> {
     let specimen = match state.specimen() {
         Ok(specimen) => specimen,
         Err(error) => {
@@ -57,7 +69,12 @@ pub(super) fn begin(state: &mut State) -> Vec<Effect> {
     let engine = engine.endpoint.clone();
     state.runs.count += 1;
     let id = RunId(state.runs.count);
+    let profile = state.tuning.of(&state.bench.policy).map(|working| Arc::clone(working.space.current()));
     let record = RunRecord {
+        native,
+        edits: state.tuning.edits(&state.bench.policy),
+        launched: profile.clone(),
+        profile,
         specimen: specimen.name.clone(),
         revision: state.editor.revision(),
         pressed: state.now,
@@ -69,10 +86,15 @@ pub(super) fn begin(state: &mut State) -> Vec<Effect> {
     show(state, state.runs.kept.len() - 1);
     state.editing = false;
     state.warm = WarmCell::None;
-    let request = bench::request(state);
+    let request = CellRequest { native, ..bench::request(state) };
     let mut effects = vec![Effect::Run(id, Box::new(request), Box::new(specimen))];
     // The run takes it before its first call.
-    effects.extend(state.breaks.on.then(|| Effect::Break(id, state.breaks.clone())));
+    let points = state.breakpoints(state.editor.revision());
+    effects.extend(points.on.then_some(Effect::Break(id, points)));
+    if state.tuning.edits(&state.bench.policy) == 0 {
+        // The file may be another one by now.
+        effects.extend(tune::read(state));
+    }
     effects
 }
 
@@ -163,7 +185,7 @@ pub(super) fn event(state: &mut State, id: RunId, event: &RunEvent) -> Vec<Effec
     }
     match &event.kind {
         EventKind::Exit { outcome, .. } => return ended(state, id, outcome),
-        EventKind::Break(call) => decide::held(state, id, call),
+        EventKind::Break(call) => return decide::held(state, id, call),
         EventKind::Settled { .. } => decide::show(state),
         EventKind::Unheld { count } => decide::unheld(state, *count),
         _ => {}
@@ -180,6 +202,7 @@ fn ended(state: &mut State, id: RunId, outcome: &Outcome) -> Vec<Effect> {
         complain(state, one_line(reason));
     }
     let mut effects = bench::changed(state);
+    effects.extend(prove::ended(state, id));
     if std::mem::take(&mut state.rerun) {
         effects.extend(run(state));
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{bench, complain, notice};
+use super::{bench, complain, notice, tune};
 use crate::text::visible;
 use crate::tui::action::Effect;
 use crate::tui::command::Command;
@@ -107,10 +107,14 @@ pub(super) fn saved(state: &mut State, path: PathBuf, result: Result<(), String>
     match result {
         Ok(()) => {
             notice(state, format!("saved {}", visible(path.as_os_str().as_encoded_bytes())));
-            if let Some((Asking::SaveSpecimen, bytes)) = saving {
-                remember(&mut state.recent, path.clone());
-                state.editor.saved(path, bytes);
-                return analyse(state);
+            match saving {
+                Some((Asking::SaveSpecimen, bytes)) => {
+                    remember(&mut state.recent, path.clone());
+                    state.editor.saved(path, bytes);
+                    return analyse(state);
+                }
+                Some((Asking::SaveProfile, bytes)) => tune::saved(state, path, &bytes),
+                _ => {}
             }
         }
         Err(error) => complain(state, error),

@@ -205,7 +205,7 @@ fn request(memory: &str) -> CellRequest {
     let mut policy = Policy::shipped("hardened").unwrap();
     policy.set_on(Layer::Seccomp, false);
     policy.set(Layer::Memory, memory).unwrap();
-    CellRequest { policy, image: "image".to_owned(), native: true, specimen: Some(specimen()) }
+    CellRequest { policy, image: "image".to_owned(), profile: None, native: true, specimen: Some(specimen()) }
 }
 
 #[tokio::test]

@@ -98,7 +98,8 @@ impl View {
     fn asking(state: &State, run: &RunRecord, call: &HeldCall, inner: Rect) -> Self {
         let waiting = &run.log.summary.waiting;
         let place = waiting.iter().position(|held| held.id == call.id).map_or(1, |at| at + 1);
-        let mut head = asking::lines(call, place, waiting.len(), usize::from(inner.width), &state.keymap);
+        let room = (usize::from(inner.width), usize::from(inner.height));
+        let mut head = asking::lines(call, place, waiting.len(), room, &state.keymap);
         head.truncate(usize::from(inner.height));
         let taken = u16::try_from(head.len()).unwrap_or(u16::MAX);
         let below = Rect { height: inner.height.saturating_sub(taken), ..inner };

@@ -54,6 +54,8 @@ struct Row {
     /// Its number, from 1.
     number: usize,
     sign: Option<Sign>,
+    /// Refused calls from it are held.
+    marked: bool,
     /// The cursor is on it.
     current: bool,
     pieces: Vec<Piece>,
@@ -93,14 +95,18 @@ struct Refused {
     lines: BTreeSet<usize>,
     /// The one of the call that is held, or of the selected denial.
     selected: Option<usize>,
+    /// Those at which refused calls are held.
+    marked: BTreeSet<usize>,
 }
 
 impl Refused {
     fn of(state: &State) -> Self {
-        let Some(run) = state.runs.shown() else { return Self::default() };
+        let marked: BTreeSet<usize> =
+            state.marks.iter().filter_map(|(revision, line)| state.editor.line_now(*revision, *line)).collect();
+        let Some(run) = state.runs.shown() else { return Self { marked, ..Self::default() } };
         let asked = || lines::now(run, &state.editor, state.asked()?.1.source.specimen_line()?);
         let selected = || lines::of_row(run, &state.editor, state.denials.selected_row(run)?).ok();
-        Self { lines: lines::denied(run, &state.editor), selected: asked().or_else(selected) }
+        Self { lines: lines::denied(run, &state.editor), selected: asked().or_else(selected), marked }
     }
 
     /// A refusal says more than a hidden character, which is marked in its line too.
@@ -158,6 +164,7 @@ fn body(editor: &Editor, refused: &Refused, editing: bool, inner: Rect) -> Body 
         Row {
             number: line + 1,
             sign: refused.sign(editor, line),
+            marked: refused.marked.contains(&(line + 1)),
             current,
             pieces: Line::pieces_of(editor, line, cursor, cells.clone()),
         }
@@ -223,8 +230,10 @@ fn draw_row(buffer: &mut Buffer, area: Rect, gutter: usize, row: &Row, theme: &T
     if gutter > 0 {
         let (symbol, role) = row.sign.map_or((" ", Role::LineNumber), |sign| (sign.symbol(), sign.role()));
         x = buffer.set_stringn(x, area.y, symbol, 1, theme.style(role)).0;
-        let number = format!("{:>width$} ", row.number, width = gutter - 2);
-        x = buffer.set_stringn(x, area.y, number, gutter - 1, theme.style(Role::LineNumber)).0;
+        let number = format!("{:>width$}", row.number, width = gutter - 2);
+        x = buffer.set_stringn(x, area.y, number, gutter - 2, theme.style(Role::LineNumber)).0;
+        let (mark, role) = if row.marked { ("◆", Role::Accent) } else { (" ", Role::LineNumber) };
+        x = buffer.set_stringn(x, area.y, mark, 1, theme.style(role)).0;
     }
     for piece in &row.pieces {
         x = buffer

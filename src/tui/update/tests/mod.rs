@@ -5,6 +5,7 @@ mod overlays;
 mod runs;
 mod screen;
 mod specimens;
+mod tuning;
 
 use std::collections::HashSet;
 use std::path::PathBuf;

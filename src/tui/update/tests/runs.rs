@@ -1,7 +1,8 @@
 //! Runs: begun, held, stopped, kept.
 
 use super::*;
-use crate::run::{Denial, HeldCall, HeldId, Process, Refusal, Settled, Source, Verdict};
+use crate::run::{Denial, HeldId, Refusal, Settled, Source, Verdict};
+use crate::tui::fixture::{asking, held_call};
 
 #[test]
 fn run_takes_the_warm_cell_and_the_specimen_as_it_is() {
@@ -206,40 +207,14 @@ fn a_denial_without_a_line_says_why() {
     assert!(screen.contains("not known: the process is no Python interpreter"), "{screen}");
 }
 
-/// A call of the fixture's specimen that is held.
-fn held_call(id: u64, syscall: &str, line: u32) -> HeldCall {
-    let denial = fixture::from_line(line, fixture::denial(0, syscall, &["AF_INET", "SOCK_STREAM", "0"], 1, 0));
-    HeldCall {
-        id: HeldId(id),
-        syscall: syscall.to_owned(),
-        args: denial.args.clone(),
-        registers: [2, 1, 0, 0, 0, 0],
-        refusal: denial.refusal,
-        processes: vec![
-            Process { pid: 4242, comm: "python3".to_owned() },
-            Process { pid: 4240, comm: "shim".to_owned() },
-        ],
-        source: denial.source.as_deref().unwrap().clone(),
-    }
-}
-
-/// A run with breakpoints, in which these calls are held.
-fn asking(calls: &[HeldCall]) -> State {
-    let mut state = fixture::ready(STANDARD);
-    press(&mut state, Command::Break);
-    fixture::begin(&mut state);
-    for call in calls {
-        tell(&mut state, 40, EventKind::Break(Box::new(call.clone())));
-    }
-    state
-}
-
 #[test]
 fn a_run_is_told_of_the_breakpoint_before_its_first_call_and_when_it_changes() {
     let mut state = fixture::ready(STANDARD);
     assert!(press(&mut state, Command::Break).is_empty(), "nothing runs");
     let effects = press(&mut state, Command::Run);
-    assert!(matches!(&effects[..], [Effect::Run(id, ..), Effect::Break(same, points)] if id == same && points.on));
+    assert!(
+        matches!(&effects[..], [Effect::Run(id, ..), Effect::Break(same, points), Effect::LoadProfile(_)] if id == same && points.on)
+    );
     let effects = press(&mut state, Command::Break);
     assert!(matches!(&effects[..], [Effect::Break(_, points)] if !points.on), "{effects:?}");
 }
