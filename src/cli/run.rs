@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -14,12 +15,12 @@ use super::{CliError, Common, engine, runtime, text};
 use crate::config::{Config, host_environment};
 use crate::engine::EngineError;
 use crate::files;
-use crate::plan::{CellPlan, Request};
+use crate::plan::{CellPlan, Filter, Request};
 use crate::policy::{Bytes, Layer, Policy};
-use crate::profile;
+use crate::profile::{self, LoadError};
 use crate::run::{
-    Answers, Breakpoints, EventKind, HeldCall, Outcome, RunEvent, Summary, Verdict, event_json, summary_json, to_line,
-    to_pretty,
+    Answers, Breakpoints, Enforcement, EventKind, HeldCall, Outcome, RunEvent, Summary, Verdict, event_json,
+    summary_json, to_line, to_pretty,
 };
 use crate::specimen::Specimen;
 use crate::supervise::{self, Cell, Control, Order, Orders, Owner, Site, Stdin, Steering};
@@ -136,7 +137,9 @@ fn tell_failure(format: RunFormat, error: &CliError) {
 /// Everything that can be settled before an engine is asked.
 struct Prepared {
     config: Config,
+    /// All but the filter.
     request: Request,
+    filter: Compiling,
     specimen: Specimen,
     stdin: Stdin,
     /// What is said to refused calls; `None` where the profile answers.
@@ -150,7 +153,7 @@ impl Prepared {
         let config = common.load(arguments.image.clone(), arguments.policy.clone())?;
         let policy = policy(&config, arguments)?;
         let specimen = specimen(&config, arguments)?;
-        let filter = policy.seccomp.get().map(|choice| profile::load(choice, &config, &policy)).transpose()?;
+        let filter = Compiling::of(&policy, &config);
         let stdin = match &arguments.stdin {
             None => Stdin::Empty,
             Some(path) => Stdin::File(File::open(path).map_err(|source| CliError::File {
@@ -161,15 +164,19 @@ impl Prepared {
         };
         let named = arguments.layers.iter().any(|layer| layer.starts_with("runtime="));
         let runtime_named = policy.runtime.get().filter(|_| named).map(|runtime| runtime.0.clone());
-        let request =
-            Request { policy, filter, image: String::new(), native: arguments.native, host_env: host_environment() };
+        let image = String::new();
+        let request = Request { policy, filter: None, image, native: arguments.native, host_env: host_environment() };
         let answers = answers(&arguments.on_denial)?;
-        Ok(Self { config, request, specimen, stdin, answers, runtime_named })
+        Ok(Self { config, request, filter, specimen, stdin, answers, runtime_named })
     }
 
     async fn run(self, format: RunFormat) -> Result<u8, CliError> {
         let control = stop_on_signals()?;
-        let engine = engine::connect(&self.config).await?;
+        let engine = match engine::connect(&self.config).await {
+            Ok(engine) => engine,
+            // A mistake in the profile is told first.
+            Err(error) => return self.filter.done().and(Err(error)),
+        };
         let capabilities = engine.capabilities().await?;
         if let Some(name) = &self.runtime_named
             && !(capabilities.runtimes.contains(name)
@@ -183,7 +190,12 @@ impl Prepared {
             .into());
         }
         let request = Request { image: self.config.image_for(capabilities.kind).to_owned(), ..self.request };
-        let plan = CellPlan::new(request, &capabilities, &supervise::kernel());
+        let plan = |filter| CellPlan::new(Request { filter, ..request.clone() }, &capabilities, &supervise::kernel());
+        // The shim needs the filter only at the launch: a cell is made meanwhile.
+        let unfiltered = plan(None);
+        let waits = unfiltered.enforcement == Enforcement::Supervised && !self.filter.0.is_finished();
+        let (first, compiling) =
+            if waits { (unfiltered, Some(self.filter)) } else { (plan(self.filter.done()?), None) };
         let site = Site {
             engine,
             engine_version: capabilities.version.clone(),
@@ -192,7 +204,7 @@ impl Prepared {
             reaper: supervise::OWN_PROGRAM.into(),
         };
         if format == RunFormat::Text {
-            text::before(&plan.request.policy, &self.specimen);
+            text::before(&first.request.policy, &self.specimen);
         }
         // It touches only what has no owner left, and no run waits for it.
         let sweeping = tokio::spawn({
@@ -200,11 +212,24 @@ impl Prepared {
             async move { supervise::sweep(&*site.engine, &site.run_dir, &site.owner).await }
         });
         let mut asked_to_stop = control.clone();
-        let cell = tokio::select! {
-            made = Cell::make(site, plan, &self.specimen) => made?,
+        let mut cell = tokio::select! {
+            made = Cell::make(site, first, &self.specimen) => made?,
             // What was made of it is the reaper's.
             _ = asked_to_stop.wait_for(|wanted| *wanted == Control::Stop) => return Ok(Outcome::Stopped.exit_status()),
         };
+        if let Some(compiling) = compiling {
+            match compiling.done() {
+                // What differs is the launch alone, so it is taken over; else nothing may run, for there is no filter.
+                Ok(filter) => cell
+                    .adopt(plan(filter), &self.specimen)
+                    .map_err(|_| CliError::Said("the cell is not the one that its plan asks for".to_owned()))?,
+                Err(error) => {
+                    // What cannot be removed is the reaper's.
+                    let _ = cell.discard().await;
+                    return Err(error);
+                }
+            }
+        }
         let (orders, obeyed) = Orders::new().map_err(|source| CliError::Io { doing: "making an eventfd", source })?;
         if self.answers.is_some() {
             orders.give(Order::Break(Breakpoints::all()));
@@ -219,6 +244,22 @@ impl Prepared {
             text::swept(&swept);
         }
         Ok(outcome.exit_status())
+    }
+}
+
+/// A profile that is compiled in a thread of its own; `None` where the layer is off.
+struct Compiling(JoinHandle<Result<Option<Filter>, LoadError>>);
+
+impl Compiling {
+    fn of(policy: &Policy, config: &Config) -> Self {
+        let (policy, config) = (policy.clone(), config.clone());
+        let load = move || policy.seccomp.get().map(|choice| profile::load(choice, &config, &policy)).transpose();
+        Self(thread::spawn(load))
+    }
+
+    /// Waits for it.
+    fn done(self) -> Result<Option<Filter>, CliError> {
+        Ok(self.0.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?)
     }
 }
 

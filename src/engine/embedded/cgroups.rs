@@ -1,8 +1,8 @@
 //! A cell's control groups: where they may be made, and, for whoever has nothing but the cell's place, what they tell
 //! and their end.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,12 +10,14 @@ use std::process::Command;
 use libcontainer::oci_spec::runtime::LinuxNamespaceType;
 use rustix::fs::CWD;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, fsconfig_create, fsmount, fsopen, move_mount,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create, fsmount, fsopen,
+    move_mount, open_tree,
 };
 use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
 use super::bundle::cgroup_path;
+use super::limits::Limit;
 use super::place::{self, Place};
 use super::userns::unshare;
 use crate::engine::{CgroupVersion, Limits};
@@ -102,10 +104,7 @@ pub fn show(manner: Manner, place: &Place) -> io::Result<()> {
         place.note_cgroup(&format!("{scope}{}", cgroup_path(&place.name())))?;
     }
     unshare(LinuxNamespaceType::Cgroup)?;
-    let context = fsopen("cgroup2", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    fsconfig_create(&context)?;
-    let attributes = if delegated { MountAttrFlags::empty() } else { MountAttrFlags::MOUNT_ATTR_RDONLY };
-    let mounted = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+    let mounted = hierarchy(if delegated { MountAttrFlags::empty() } else { MountAttrFlags::MOUNT_ATTR_RDONLY })?;
     move_mount(&mounted, "", CWD, MOUNTED, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
     if delegated {
         // A group with processes has no limited groups below it (cgroups(7), "no internal processes").
@@ -116,6 +115,66 @@ pub fn show(manner: Manner, place: &Place) -> io::Result<()> {
     Ok(())
 }
 
+/// The hierarchy of version 2, which every kernel with control groups has, not attached anywhere.
+fn hierarchy(attributes: MountAttrFlags) -> io::Result<OwnedFd> {
+    let context = fsopen("cgroup2", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_create(&context)?;
+    Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
+}
+
+/// The monitor's stay in the cell's groups, so that what it forks is in them from the beginning.
+pub struct Stay {
+    back: Vec<File>,
+    limits: Vec<(File, String)>,
+}
+
+/// Makes the cell's groups, where there can be any, and goes into them. The calling process must have one thread only. From
+/// then on libcontainer sees no groups that it could make or remove.
+///
+/// # Errors
+/// What the system said.
+pub fn enter(place: &Place, limits: &[Limit]) -> io::Result<Stay> {
+    let (Ok(own), Ok(cell)) = (Cgroup::of(std::process::id()), Cgroup::at(&place.cgroup())) else {
+        return hide().map(|()| Stay { back: Vec::new(), limits: Vec::new() });
+    };
+    cell.make()?;
+    let back = own.doors()?;
+    let open = |limit: &Limit| Ok((cell.open(&limit.controller, &limit.file)?, limit.text.clone()));
+    let limits = limits.iter().map(open).collect::<io::Result<_>>()?;
+    pass(&cell.doors()?)?;
+    hide()?;
+    Ok(Stay { back, limits })
+}
+
+impl Stay {
+    /// Goes back, and then sets the limits: they are for those who remain.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn end(self) -> io::Result<()> {
+        pass(&self.back)?;
+        for (mut file, text) in self.limits {
+            file.write_all(text.as_bytes())
+                .map_err(|error| io::Error::new(error.kind(), format!("{text:?}: {error}")))?;
+        }
+        Ok(())
+    }
+}
+
+fn pass(doors: &[File]) -> io::Result<()> {
+    doors.iter().try_for_each(|mut door| door.write_all(b"0"))
+}
+
+/// Shows this process a hierarchy of version 2 in which libcontainer, given its root, finds nothing to do: what it
+/// writes to the file of members goes nowhere, and that file tells of nobody whom it could kill.
+fn hide() -> io::Result<()> {
+    let mounted = hierarchy(MountAttrFlags::empty())?;
+    let nothing = open_tree(CWD, "/dev/null", OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::OPEN_TREE_CLONE)?;
+    move_mount(&mounted, "", CWD, MOUNTED, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    let members = Path::new(MOUNTED).join("cgroup.procs");
+    Ok(move_mount(&nothing, "", CWD, members, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
+}
+
 /// The groups of one cell, in each hierarchy.
 #[derive(Clone, Debug)]
 pub struct Groups {
@@ -123,18 +182,13 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// Those there are.
-    ///
-    /// # Errors
-    /// When this process's mounts cannot be read.
-    pub fn of(place: &Place) -> io::Result<Self> {
-        let mut directories = cgroup::directories(&place.cgroup())?;
-        directories.retain(|directory| directory.exists());
-        Ok(Self { directories })
+    /// Those there may be.
+    pub fn of(place: &Place) -> Self {
+        Self { directories: cgroup::directories(&place.cgroup()) }
     }
 
     /// A hold on each process in them.
-    pub fn processes(&self) -> Vec<OwnedFd> {
+    fn processes(&self) -> Vec<OwnedFd> {
         let mut pids: Vec<u32> = self.all().iter().flat_map(|directory| members(directory)).collect();
         pids.sort_unstable();
         pids.dedup();
@@ -144,20 +198,21 @@ impl Groups {
         held.into_iter().filter(|(pid, _)| still.contains(pid)).map(|(_, pidfd)| pidfd).collect()
     }
 
-    /// Removes them; false while a process is in one.
+    /// Removes them; false while a process is in one, or another group.
     ///
     /// # Errors
     /// What the system said, but that one is busy or gone.
     pub fn remove(&self) -> io::Result<bool> {
-        let mut empty = true;
-        for directory in self.all() {
-            match fs::remove_dir(&directory) {
-                Err(error) if error.kind() == io::ErrorKind::ResourceBusy => empty = false,
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(empty)
+        remove_all(&self.directories)
+    }
+
+    /// Kills each process in them, and removes the groups below them that are empty.
+    ///
+    /// # Errors
+    /// What the system said, but that one is busy or gone.
+    pub fn empty(&self) -> io::Result<()> {
+        self.processes().iter().for_each(place::kill);
+        remove_all(&self.all()).map(|_| ())
     }
 
     /// The groups and those below them, deepest first.
@@ -166,6 +221,18 @@ impl Groups {
         self.directories.iter().for_each(|directory| collect(directory, &mut all));
         all
     }
+}
+
+fn remove_all(directories: &[PathBuf]) -> io::Result<bool> {
+    let mut empty = true;
+    for directory in directories {
+        match fs::remove_dir(directory) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => empty = false,
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(empty)
 }
 
 fn collect(directory: &Path, all: &mut Vec<PathBuf>) {

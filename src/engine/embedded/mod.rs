@@ -9,6 +9,7 @@ mod cgroups;
 mod channel;
 mod executor;
 mod ids;
+mod limits;
 mod monitor;
 mod place;
 mod remove;
@@ -27,13 +28,17 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rustix::fs::{Access, CWD, MemfdFlags, SealFlags, access, fcntl_add_seals, memfd_create};
 use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::process::geteuid;
+use serde_json::Value;
+use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use self::bundle::Ground;
 use self::cgroups::{Manner, meters};
@@ -44,18 +49,27 @@ use self::runtime::{Runtime, Streams};
 use self::userns::Outer;
 use self::view::{Root, View};
 use super::{
-    Attached, Capabilities, CellName, CellNetwork, CellSpec, Created, Endpoint, Engine, EngineError, EngineKind,
-    ImageSummary, Inspected, OwnedCell,
+    Attached, Capabilities, CellName, CellNetwork, CellSpec, CgroupVersion, Created, Endpoint, Engine, EngineError,
+    EngineKind, ImageSummary, Inspected, OwnedCell,
 };
 use crate::image::store::Store;
+use crate::kernel::cgroup;
 use crate::policy::Bytes;
 use crate::run::Sample;
+use crate::spare;
 
 pub use self::monitor::{SUBCOMMAND as MONITOR_SUBCOMMAND, monitor};
 pub use self::view::HOST as HOST_IMAGE;
 
 /// The directory for cells below the run directory.
 const DIRECTORY: &str = "embedded";
+
+/// What a monitor is called among this machine's processes.
+const MONITOR: &str = "hotcell-monitor";
+
+/// How long what a failed command said is waited for, and how many bytes of it are told.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+const LONGEST_WORDS: u64 = 1024;
 
 /// The running program itself: `proc_pid_exe(5)`.
 const OWN_PROGRAM: &str = "/proc/self/exe";
@@ -132,7 +146,9 @@ impl EmbeddedEngine {
         if let Some(why) = (!geteuid().is_root()).then(userns::refusal).flatten() {
             return Err(EngineError::NoUserNamespaces { why });
         }
-        crate::kernel::cgroup::expect_moves();
+        if cgroup::version() == Some(CgroupVersion::V2) {
+            cgroup::expect_moves();
+        }
         let file = |source| EngineError::File { operation: "hold the monitor's program", path: program.into(), source };
         Ok(Self {
             endpoint: endpoint.clone(),
@@ -163,8 +179,11 @@ impl EmbeddedEngine {
     }
 
     fn runtime(&self, asked: Option<&str>) -> Result<Runtime, EngineError> {
-        let all = Runtime::all();
         let wanted = asked.unwrap_or(runtime::OWN);
+        if wanted == runtime::OWN {
+            return Ok(Runtime::Own);
+        }
+        let all = Runtime::all();
         let registered = all.iter().map(|runtime| runtime.name().to_owned()).collect();
         all.into_iter().find(|runtime| runtime.name() == wanted).ok_or_else(|| EngineError::RuntimeUnknown {
             runtime: wanted.to_owned(),
@@ -179,7 +198,15 @@ impl EmbeddedEngine {
         attached.map_or_else(Streams::nothing, Ok)
     }
 
-    fn spawn(&self, place: &Place, groups: Manner, socket: OwnedFd) -> io::Result<tokio::process::Child> {
+    /// Starts the monitor; `None` where the spare became it.
+    fn spawn(&self, place: &Place, order: &Order, socket: OwnedFd) -> io::Result<Option<tokio::process::Child>> {
+        let words = place.dir().to_str().map(|dir| [MONITOR_SUBCOMMAND, dir]);
+        if let Some(words) = words.filter(|_| order.may_fork())
+            && spare::start(MONITOR, &words, socket.as_fd())
+        {
+            return Ok(None);
+        }
+        let groups = order.groups;
         let mut command = match groups {
             Manner::Delegated => cgroups::in_scope(&place.name()),
             Manner::Machine | Manner::None => Command::new(self.program.path()),
@@ -187,7 +214,7 @@ impl EmbeddedEngine {
         if groups == Manner::Delegated {
             command.arg(self.program.path());
         } else {
-            command.arg0("hotcell-monitor").env_clear();
+            command.arg0(MONITOR).env_clear();
         }
         command
             .arg(MONITOR_SUBCOMMAND)
@@ -196,13 +223,14 @@ impl EmbeddedEngine {
             .current_dir("/")
             .stdin(socket)
             .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        tokio::process::Command::from(command).spawn()
+            // systemd-run says here why it did not start anything.
+            .stderr(if groups == Manner::Delegated { Stdio::piped() } else { Stdio::null() });
+        tokio::process::Command::from(command).spawn().map(Some)
     }
 }
 
 /// What the cell is to be made of.
-fn order(spec: &CellSpec, root: Root, runtime: Runtime, ground: &Ground) -> Order {
+fn order(spec: &CellSpec, root: Root, runtime: Runtime, ground: &Ground, config: Value) -> Order {
     let stage = Stage {
         root,
         writable: !spec.read_only,
@@ -213,7 +241,8 @@ fn order(spec: &CellSpec, root: Root, runtime: Runtime, ground: &Ground) -> Orde
     };
     let host_network = spec.network == CellNetwork::Host;
     let (outer, groups) = (ground.outer.clone(), cgroups::manner());
-    Order { name: spec.name.0.clone(), runtime, stage, host_network, outer, groups }
+    let limits = limits::of(spec, ground);
+    Order { name: spec.name.0.clone(), runtime, stage, host_network, outer, groups, limits, config }
 }
 
 /// Says what was being done to which cell.
@@ -234,16 +263,19 @@ impl Engine for EmbeddedEngine {
     async fn create(&self, spec: &CellSpec) -> Result<Created, EngineError> {
         const OPERATION: &str = "create cell";
         let runtime = self.runtime(spec.runtime.as_deref())?;
+        if runtime != Runtime::Own {
+            cgroup::expect_moves();
+        }
         let ground = capabilities::ground(spec, &runtime);
-        let order = order(spec, self.root_of(spec)?, runtime, &ground);
+        let root = self.root_of(spec)?;
         let (apparmor, unloaded) = capabilities::apparmor(spec.apparmor.as_deref());
         let config =
             bundle::config(&CellSpec { apparmor, ..spec.clone() }, &ground).map_err(fault(OPERATION, &spec.name))?;
+        let order = order(spec, root, runtime, &ground, config);
         let owner = spec.labels.get(super::OWNER_LABEL).map_or("", String::as_str);
         let place = self.place(&spec.name);
         let written = || {
             place.create(owner)?;
-            place.write("config.json", &serde_json::to_vec(&config)?)?;
             place.write(ORDER, &serde_json::to_vec(&order)?)
         };
         written().map_err(|error: io::Error| fault(OPERATION, &spec.name)(error))?;
@@ -266,14 +298,24 @@ impl Engine for EmbeddedEngine {
             let order: Order = serde_json::from_slice(&place.read(ORDER)?)?;
             let (ours, monitors) = channel::pair()?;
             channel::give(&ours, &self.streams(cell)?)?;
-            Ok((ours, self.spawn(&place, order.groups, monitors)?, order.outer))
+            Ok((ours, self.spawn(&place, &order, monitors)?, order.outer))
         };
-        let (socket, mut monitor, outer) = spawned().map_err(|error: io::Error| fault(OPERATION, cell)(error))?;
-        let map = || map(outer, monitor.id());
+        let (socket, monitor, outer) = spawned().map_err(|error: io::Error| fault(OPERATION, cell)(error))?;
+        let map = || map(outer, monitor.as_ref().and_then(tokio::process::Child::id));
         let told = channel::told(socket, map).await;
-        // It is this process's child and is reaped here; how it ended is on disk.
-        tokio::spawn(async move { monitor.wait().await });
-        let told = told.map_err(fault(OPERATION, cell))?;
+        let mut said = None;
+        if let Some(mut monitor) = monitor {
+            let stderr = monitor.stderr.take();
+            if told.is_err() {
+                said = last_words(stderr).await;
+            }
+            // It is this process's child and is reaped here; how it ended is on disk.
+            tokio::spawn(async move { monitor.wait().await });
+        }
+        let told = told.map_err(|error| match said {
+            Some(said) => fault(OPERATION, cell)(format!("{error}: {said}")),
+            None => fault(OPERATION, cell)(error),
+        })?;
         told.map_err(fault(OPERATION, cell))
     }
 
@@ -352,6 +394,15 @@ impl Engine for EmbeddedEngine {
     ) -> Result<(), EngineError> {
         Err(EngineError::NoDockerfile)
     }
+}
+
+/// What a command that has failed wrote to its standard error, as one line; `None` for nothing.
+async fn last_words(stderr: Option<tokio::process::ChildStderr>) -> Option<String> {
+    let mut bytes = Vec::new();
+    // Whoever still holds it open has no more to say.
+    let _ = timeout(LAST_WORDS, stderr?.take(LONGEST_WORDS).read_to_end(&mut bytes)).await;
+    let said = String::from_utf8_lossy(&bytes).split_whitespace().collect::<Vec<_>>().join(" ");
+    (!said.is_empty()).then_some(said)
 }
 
 /// Gives a monitor in a user namespace its ids.
