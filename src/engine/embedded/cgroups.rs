@@ -128,21 +128,29 @@ pub struct Stay {
     limits: Vec<(File, String)>,
 }
 
+/// A file that takes everything and holds nothing, for [`enter`].
+///
+/// # Errors
+/// What the system said.
+pub fn nothing() -> io::Result<OwnedFd> {
+    Ok(open_tree(CWD, "/dev/null", OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::OPEN_TREE_CLONE)?)
+}
+
 /// Makes the cell's groups, where there can be any, and goes into them. The calling process must have one thread only. From
 /// then on libcontainer sees no groups that it could make or remove.
 ///
 /// # Errors
 /// What the system said.
-pub fn enter(place: &Place, limits: &[Limit]) -> io::Result<Stay> {
+pub fn enter(place: &Place, limits: &[Limit], nothing: &OwnedFd) -> io::Result<Stay> {
     let (Ok(own), Ok(cell)) = (Cgroup::of(std::process::id()), Cgroup::at(&place.cgroup())) else {
-        return hide().map(|()| Stay { back: Vec::new(), limits: Vec::new() });
+        return hide(nothing).map(|()| Stay { back: Vec::new(), limits: Vec::new() });
     };
     cell.make()?;
     let back = own.doors()?;
     let open = |limit: &Limit| Ok((cell.open(&limit.controller, &limit.file)?, limit.text.clone()));
     let limits = limits.iter().map(open).collect::<io::Result<_>>()?;
     pass(&cell.doors()?)?;
-    hide()?;
+    hide(nothing)?;
     Ok(Stay { back, limits })
 }
 
@@ -167,12 +175,11 @@ fn pass(doors: &[File]) -> io::Result<()> {
 
 /// Shows this process a hierarchy of version 2 in which libcontainer, given its root, finds nothing to do: what it
 /// writes to the file of members goes nowhere, and that file tells of nobody whom it could kill.
-fn hide() -> io::Result<()> {
+fn hide(nothing: &OwnedFd) -> io::Result<()> {
     let mounted = hierarchy(MountAttrFlags::empty())?;
-    let nothing = open_tree(CWD, "/dev/null", OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::OPEN_TREE_CLONE)?;
     move_mount(&mounted, "", CWD, MOUNTED, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
     let members = Path::new(MOUNTED).join("cgroup.procs");
-    Ok(move_mount(&nothing, "", CWD, members, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
+    Ok(move_mount(nothing, "", CWD, members, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
 }
 
 /// The groups of one cell, in each hierarchy.

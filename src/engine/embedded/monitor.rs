@@ -118,12 +118,15 @@ fn start(place: &Place, socket: &OwnedFd) -> Result<Running, MonitorError> {
         // libcontainer leaves the groups of whoever runs it where the cell's user has none of its own.
         None => rustix::thread::set_thread_groups(&[]).map_err(MonitorError::io("leaving this user's groups"))?,
     }
+    root::private_namespace().map_err(MonitorError::io("entering a mount namespace"))?;
+    // Wherever the run directory is, it is found only now.
+    let nothing = cgroups::nothing().map_err(MonitorError::io("holding /dev/null"))?;
     root::assemble(&order.stage, place)?;
     let config = place.bundle().join(CONFIG);
     fs::write(config, order.config.to_string()).map_err(MonitorError::io("writing the bundle"))?;
     let among = MonitorError::io("finding a place among the control groups");
     let stay = match (order.groups, &order.runtime) {
-        (Manner::Machine, Runtime::Own) => cgroups::enter(place, &order.limits).map(Some),
+        (Manner::Machine, Runtime::Own) => cgroups::enter(place, &order.limits, &nothing).map(Some),
         (groups, _) => cgroups::show(groups, place).map(|()| None),
     }
     .map_err(among)?;

@@ -79,13 +79,20 @@ pub struct Stage {
     pub in_userns: bool,
 }
 
-/// Enters a mount namespace of its own and assembles the root at the cell's place.
+/// Enters a mount namespace of its own.
+///
+/// # Errors
+/// What the system said.
+pub fn private_namespace() -> io::Result<()> {
+    unshare(LinuxNamespaceType::Mount)?;
+    Ok(mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?)
+}
+
+/// Assembles the root at the cell's place, in this process's own mount namespace.
 ///
 /// # Errors
 /// What was tried, where, and what the system said.
 pub fn assemble(stage: &Stage, place: &Place) -> Result<(), RootError> {
-    let top = Path::new("/");
-    private_namespace().map_err(fault("entering a mount namespace at", top))?;
     let binds: Vec<Tree> =
         stage.binds.iter().map(|(host, cell)| Tree::read_only(host, cell)).collect::<Result<_, _>>()?;
     // An image's files may lie below what is covered.
@@ -111,11 +118,6 @@ fn hold(directory: &Path) -> rustix::io::Result<OwnedFd> {
 /// A path to what is held, whatever its own leads to by now.
 fn by_number(held: &OwnedFd) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()))
-}
-
-fn private_namespace() -> io::Result<()> {
-    unshare(LinuxNamespaceType::Mount)?;
-    Ok(mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?)
 }
 
 /// A tree of this machine, held open, and the place for it in the cell's root.
