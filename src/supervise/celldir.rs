@@ -13,9 +13,9 @@
 //! ```
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, linkat};
@@ -119,11 +119,18 @@ fn place_shim(run_dir: &Path, path: &Path) -> io::Result<()> {
 /// Links the file at `path`, if it is byte for byte the shim. What was compared is what is linked, whoever puts another one
 /// in its place meanwhile.
 fn link_same(shared: &Path, path: &Path) -> io::Result<bool> {
-    let mut file = File::open(shared)?;
-    let mut bytes = Vec::with_capacity(SHIM.len() + 1);
-    (&mut file).take(SHIM.len() as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes != SHIM || file.metadata()?.permissions().mode() & 0o777 != 0o555 {
+    let file = File::open(shared)?;
+    let metadata = file.metadata()?;
+    if metadata.len() != SHIM.len() as u64 || metadata.permissions().mode() & 0o777 != 0o555 {
         return Ok(false);
+    }
+    let mut piece = [0; 64 * 1024];
+    for (index, expected) in SHIM.chunks(piece.len()).enumerate() {
+        let found = &mut piece[..expected.len()];
+        file.read_exact_at(found, (index * 64 * 1024) as u64)?;
+        if found != expected {
+            return Ok(false);
+        }
     }
     let held = format!("/proc/self/fd/{}", file.as_raw_fd());
     linkat(CWD, held, CWD, path, AtFlags::SYMLINK_FOLLOW)?;

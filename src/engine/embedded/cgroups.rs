@@ -3,12 +3,12 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use libcontainer::oci_spec::runtime::LinuxNamespaceType;
-use rustix::fs::CWD;
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create, fsmount, fsopen,
     move_mount, open_tree,
@@ -125,7 +125,8 @@ fn hierarchy(attributes: MountAttrFlags) -> io::Result<OwnedFd> {
 /// The monitor's stay in the cell's groups, so that what it forks is in them from the beginning.
 pub struct Stay {
     back: Vec<File>,
-    limits: Vec<(File, String)>,
+    /// What is written to each file, in turn.
+    limits: Vec<(File, Vec<String>)>,
 }
 
 /// A file that takes everything and holds nothing, for [`enter`].
@@ -133,7 +134,7 @@ pub struct Stay {
 /// # Errors
 /// What the system said.
 pub fn nothing() -> io::Result<OwnedFd> {
-    Ok(open_tree(CWD, "/dev/null", OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::OPEN_TREE_CLONE)?)
+    Ok(rustix::fs::open("/dev/null", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
 }
 
 /// Makes the cell's groups, where there can be any, and goes into them. The calling process must have one thread only. From
@@ -147,8 +148,11 @@ pub fn enter(place: &Place, limits: &[Limit], nothing: &OwnedFd) -> io::Result<S
     };
     cell.make()?;
     let back = own.doors()?;
-    let open = |limit: &Limit| Ok((cell.open(&limit.controller, &limit.file)?, limit.text.clone()));
-    let limits = limits.iter().map(open).collect::<io::Result<_>>()?;
+    let open = |same: &[Limit]| {
+        let texts = same.iter().map(|limit| limit.text.clone()).collect();
+        Ok((cell.open(&same[0].controller, &same[0].file)?, texts))
+    };
+    let limits = limits.chunk_by(|one, next| one.file == next.file).map(open).collect::<io::Result<_>>()?;
     pass(&cell.doors()?)?;
     hide(nothing)?;
     Ok(Stay { back, limits })
@@ -161,9 +165,11 @@ impl Stay {
     /// What the system said.
     pub fn end(self) -> io::Result<()> {
         pass(&self.back)?;
-        for (mut file, text) in self.limits {
-            file.write_all(text.as_bytes())
-                .map_err(|error| io::Error::new(error.kind(), format!("{text:?}: {error}")))?;
+        for (mut file, texts) in self.limits {
+            for text in texts {
+                let said = |error: io::Error| io::Error::new(error.kind(), format!("{text:?}: {error}"));
+                file.write_all(text.as_bytes()).map_err(said)?;
+            }
         }
         Ok(())
     }
@@ -174,12 +180,26 @@ fn pass(doors: &[File]) -> io::Result<()> {
 }
 
 /// Shows this process a hierarchy of version 2 in which libcontainer, given its root, finds nothing to do: what it
-/// writes to the file of members goes nowhere, and that file tells of nobody whom it could kill.
+/// writes to the file of members goes nowhere, that file tells of nobody, and nobody can be killed there.
 fn hide(nothing: &OwnedFd) -> io::Result<()> {
-    let mounted = hierarchy(MountAttrFlags::empty())?;
+    let mounted = match cgroup::hierarchies().iter().find(|mount| mount.kind == "cgroup2") {
+        // To make one anew takes the kernel some 10 ms.
+        Some(mount) => clone(&mount.point)?,
+        None => hierarchy(MountAttrFlags::empty())?,
+    };
     move_mount(&mounted, "", CWD, MOUNTED, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
-    let members = Path::new(MOUNTED).join("cgroup.procs");
-    Ok(move_mount(nothing, "", CWD, members, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
+    for file in ["cgroup.procs", "cgroup.kill"].map(|name| Path::new(MOUNTED).join(name)) {
+        if file.exists() {
+            let nothing = clone(&format!("/proc/self/fd/{}", nothing.as_raw_fd()))?;
+            move_mount(&nothing, "", CWD, file, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+        }
+    }
+    Ok(())
+}
+
+/// A mount of the same, not attached anywhere.
+fn clone(path: &str) -> io::Result<OwnedFd> {
+    Ok(open_tree(CWD, path, OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::OPEN_TREE_CLONE)?)
 }
 
 /// The groups of one cell, in each hierarchy.
