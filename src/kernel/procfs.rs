@@ -193,13 +193,13 @@ pub fn start_time(pid: u32) -> Option<u64> {
 /// Where the kernel put this process's arguments and, right behind them, its environment: fields 48 to 51 of
 /// `/proc/self/stat`.
 pub fn own_command_line() -> Option<Range<usize>> {
-    let stat = read("/proc/self/stat").ok()?;
-    let stat = String::from_utf8_lossy(&stat);
+    let bytes = read("/proc/self/stat").ok()?;
+    let stat = String::from_utf8_lossy(&bytes);
     // The name may have blanks; behind it the third field comes.
     let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(48 - 3).map(|field| field.trim().parse().ok());
-    let (start, middle, behind, end): (usize, usize, usize, usize) =
+    let (arguments, behind, environment, end): (usize, usize, usize, usize) =
         (fields.next()??, fields.next()??, fields.next()??, fields.next()??);
-    (start > 0 && middle == behind).then_some(start..end)
+    (arguments > 0 && behind == environment).then_some(arguments..end)
 }
 
 /// Tells a program image of a process from what an `execve` made of it later, and from another process of its number:

@@ -25,6 +25,9 @@ use crate::engine::CellName;
 /// The shim's executable, built from `shim/`.
 pub const SHIM: &[u8] = include_bytes!(env!("HOTCELL_SHIM"));
 
+/// How much of a file is compared at a time, in bytes.
+const PIECE: usize = 16 * 1024;
+
 const MADE: &str = "made";
 
 /// One cell's directory; removed when dropped.
@@ -124,10 +127,10 @@ fn link_same(shared: &Path, path: &Path) -> io::Result<bool> {
     if metadata.len() != SHIM.len() as u64 || metadata.permissions().mode() & 0o777 != 0o555 {
         return Ok(false);
     }
-    let mut piece = [0; 64 * 1024];
+    let mut piece = [0; PIECE];
     for (index, expected) in SHIM.chunks(piece.len()).enumerate() {
         let found = &mut piece[..expected.len()];
-        file.read_exact_at(found, (index * 64 * 1024) as u64)?;
+        file.read_exact_at(found, (index * PIECE) as u64)?;
         if found != expected {
             return Ok(false);
         }

@@ -19,8 +19,8 @@ pub struct Limit {
 }
 
 impl Limit {
-    fn new(controller: &str, file: &str, text: impl ToString) -> Self {
-        Self { controller: controller.to_owned(), file: file.to_owned(), text: text.to_string() }
+    fn new(controller: &str, file: &str, text: impl Into<String>) -> Self {
+        Self { controller: controller.to_owned(), file: file.to_owned(), text: text.into() }
     }
 }
 
@@ -32,14 +32,15 @@ pub fn of(spec: &CellSpec, ground: &Ground) -> Vec<Limit> {
         let swap = Some(swap).filter(|_| ground.limits.swap);
         match version {
             CgroupVersion::V1 => {
-                limits.push(Limit::new("memory", "memory.limit_in_bytes", limit.0));
-                let both =
-                    |swap: u64| Limit::new("memory", "memory.memsw.limit_in_bytes", limit.0.saturating_add(swap));
+                limits.push(Limit::new("memory", "memory.limit_in_bytes", limit.0.to_string()));
+                let both = |swap: u64| {
+                    Limit::new("memory", "memory.memsw.limit_in_bytes", limit.0.saturating_add(swap).to_string())
+                };
                 limits.extend(swap.map(|swap| both(swap.0)));
             }
             CgroupVersion::V2 => {
-                limits.push(Limit::new("memory", "memory.max", limit.0));
-                limits.extend(swap.map(|swap| Limit::new("memory", "memory.swap.max", swap.0)));
+                limits.push(Limit::new("memory", "memory.max", limit.0.to_string()));
+                limits.extend(swap.map(|swap| Limit::new("memory", "memory.swap.max", swap.0.to_string())));
             }
         }
     }
@@ -47,14 +48,14 @@ pub fn of(spec: &CellSpec, ground: &Ground) -> Vec<Limit> {
         let quota = u64::from(share.0) * CPU_PERIOD / 1000;
         match version {
             CgroupVersion::V1 => {
-                limits.push(Limit::new("cpu", "cpu.cfs_period_us", CPU_PERIOD));
-                limits.push(Limit::new("cpu", "cpu.cfs_quota_us", quota));
+                limits.push(Limit::new("cpu", "cpu.cfs_period_us", CPU_PERIOD.to_string()));
+                limits.push(Limit::new("cpu", "cpu.cfs_quota_us", quota.to_string()));
             }
             CgroupVersion::V2 => limits.push(Limit::new("cpu", "cpu.max", format!("{quota} {CPU_PERIOD}"))),
         }
     }
     if let Some(most) = spec.pids.filter(|_| ground.limits.pids) {
-        limits.push(Limit::new("pids", "pids.max", most));
+        limits.push(Limit::new("pids", "pids.max", most.to_string()));
     }
     if version == CgroupVersion::V1 {
         limits.extend(devices().iter().map(device));

@@ -12,6 +12,7 @@ mod ids;
 mod limits;
 mod monitor;
 mod place;
+mod program;
 mod remove;
 mod root;
 mod runtime;
@@ -22,17 +23,14 @@ mod view;
 use std::collections::HashMap;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rustix::fs::{Access, CWD, MemfdFlags, SealFlags, access, fcntl_add_seals, memfd_create};
-use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::process::geteuid;
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
@@ -44,6 +42,7 @@ use self::bundle::Ground;
 use self::cgroups::{Manner, meters};
 use self::monitor::{ORDER, Order};
 use self::place::{Place, Role};
+use self::program::Program;
 use self::root::Stage;
 use self::runtime::{Runtime, Streams};
 use self::userns::Outer;
@@ -80,47 +79,13 @@ pub struct EmbeddedEngine {
     /// Where the cells' directories are.
     state: PathBuf,
     /// The hotcell that becomes each cell's monitor.
-    program: Program,
+    program: PathBuf,
+    /// The same, held once a monitor is started anew: to let a mount go takes the kernel a while.
+    held: OnceLock<Program>,
     /// The images beside the machine's own view.
     images: Store,
     /// The far ends of what is attached to cells that are not started yet.
     attached: Mutex<HashMap<CellName, Streams>>,
-}
-
-/// An executable that a cell's process 1 is started from and may see as `/proc/1/exe`: held so that no cell can write
-/// to it (CVE-2019-5736 tells how one could), by root through a read-only mount, by others as a sealed
-/// copy where it is theirs.
-struct Program(OwnedFd);
-
-impl Program {
-    fn hold(path: &Path) -> io::Result<Self> {
-        let user = geteuid();
-        if user.is_root() {
-            return Self::mount(path);
-        }
-        let file = fs::File::open(path)?;
-        let can_write = file.metadata()?.uid() == user.as_raw() || access(path, Access::WRITE_OK).is_ok();
-        if can_write { Self::copy(file) } else { Ok(Self(file.into())) }
-    }
-
-    fn copy(mut program: fs::File) -> io::Result<Self> {
-        let copy = memfd_create("hotcell", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-        let mut file = fs::File::from(copy);
-        io::copy(&mut program, &mut file)?;
-        fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
-        Ok(Self(file.into()))
-    }
-
-    fn mount(path: &Path) -> io::Result<Self> {
-        let flags = OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::OPEN_TREE_CLONE;
-        let held = open_tree(CWD, fs::canonicalize(path)?, flags)?;
-        root::restrict(held.as_fd())?;
-        Ok(Self(held))
-    }
-
-    fn path(&self) -> String {
-        format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
-    }
 }
 
 /// Where the engine is whose cells live below this run directory.
@@ -149,11 +114,11 @@ impl EmbeddedEngine {
         if cgroup::version() == Some(CgroupVersion::V2) {
             cgroup::expect_moves();
         }
-        let file = |source| EngineError::File { operation: "hold the monitor's program", path: program.into(), source };
         Ok(Self {
             endpoint: endpoint.clone(),
             state: PathBuf::from(&endpoint.address),
-            program: Program::hold(program).map_err(file)?,
+            program: program.to_owned(),
+            held: OnceLock::new(),
             images,
             attached: Mutex::default(),
         })
@@ -207,12 +172,19 @@ impl EmbeddedEngine {
             return Ok(None);
         }
         let groups = order.groups;
+        let program = match self.held.get() {
+            Some(held) => held,
+            None => {
+                let held = Program::hold(&self.program)?;
+                self.held.get_or_init(|| held)
+            }
+        };
         let mut command = match groups {
             Manner::Delegated => cgroups::in_scope(&place.name()),
-            Manner::Machine | Manner::None => Command::new(self.program.path()),
+            Manner::Machine | Manner::None => Command::new(program.path()),
         };
         if groups == Manner::Delegated {
-            command.arg(self.program.path());
+            command.arg(program.path());
         } else {
             command.arg0(MONITOR).env_clear();
         }
