@@ -18,6 +18,7 @@
 //! | [`files`] | files of the user's, read and written with care | no |
 //! | [`config`] | file + environment + arguments → validated settings | no |
 //! | [`profile`] | seccomp profiles by name or path, compiled for this machine | no |
+//! | [`spare`] | this process forked early, to become monitors and reapers | no |
 //! | [`tui`] | the workbench: state, update, panes | its `update` and views |
 //! | [`cli`] | one file a subcommand | no |
 //!
@@ -38,6 +39,7 @@ pub mod policy;
 pub mod profile;
 pub mod run;
 pub mod seccomp;
+pub mod spare;
 pub mod specimen;
 pub mod supervise;
 pub mod text;

@@ -164,9 +164,9 @@ fn a_crash_of_hotcell_and_its_reaper_is_swept_by_the_next_run(engine: Engine) {
     let owner = child.id();
     assert!(!scene.cells(owner).is_empty());
     let reapers = processes(|path| {
-        let stat = fs::read_to_string(path.join("stat")).unwrap_or_default();
-        let ours = stat.rsplit(") ").next().and_then(|fields| fields.split(' ').nth(1)) == Some(&owner.to_string());
-        ours && fs::read(path.join("cmdline")).is_ok_and(|line| line.starts_with(b"hotcell-reaper"))
+        let line = fs::read(path.join("cmdline")).unwrap_or_default();
+        line.starts_with(b"hotcell-reaper")
+            && String::from_utf8_lossy(&line).contains(&*scene.run_dir().to_string_lossy())
     });
     let [reaper] = reapers[..] else { panic!("one reaper: {reapers:?}") };
     // Stopped first, so that it cannot see the end of what it waits for.

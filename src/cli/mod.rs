@@ -25,7 +25,7 @@ pub use error::CliError;
 
 use crate::config::{Arguments, Config};
 use crate::engine::embedded;
-use crate::supervise;
+use crate::{spare, supervise};
 
 /// hotcell could not do what was asked: the exit status of `docker run` for the same.
 const COULD_NOT: u8 = 125;
@@ -128,7 +128,31 @@ pub fn main() -> ExitCode {
     if let Some(status) = as_monitor(&arguments) {
         return status;
     }
-    match Cli::try_parse_from(&arguments) {
+    if may_make_a_cell(&arguments) {
+        spare::make(serve);
+    }
+    let status = parsed(&arguments);
+    spare::dismiss();
+    status
+}
+
+/// A run makes one cell, and for its sake the spare; not so where a daemon makes it. What is not foreseen here costs
+/// time and nothing else.
+fn may_make_a_cell(arguments: &[OsString]) -> bool {
+    let daemon = |word: &OsString| word == "docker" || word == "podman";
+    arguments.get(1).is_some_and(|word| word == "run") && !arguments.iter().any(daemon)
+}
+
+/// Does what the spare was asked to.
+fn serve(words: &[String]) -> i32 {
+    let words: Vec<OsString> =
+        std::iter::once("hotcell").chain(words.iter().map(String::as_str)).map(OsString::from).collect();
+    let status = as_helper(&words).or_else(|| as_monitor(&words));
+    i32::from(status != Some(ExitCode::SUCCESS))
+}
+
+fn parsed(arguments: &[OsString]) -> ExitCode {
+    match Cli::try_parse_from(arguments) {
         Ok(cli) => dispatch(cli),
         Err(error) => {
             // Nothing better can be done where even this cannot be printed.

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use clap::Args;
@@ -14,10 +15,10 @@ use tokio::task::JoinHandle;
 use super::{CliError, Common, engine, text};
 use crate::config::{Config, host_environment};
 use crate::engine::{Capabilities, EngineError};
-use crate::plan::{CellPlan, Request, Watch};
+use crate::plan::{CellPlan, Filter, Request, Watch};
 use crate::policy::{Layer, Policy};
-use crate::profile;
-use crate::run::{Outcome, RunEvent};
+use crate::profile::{self, LoadError};
+use crate::run::{Enforcement, Outcome, RunEvent};
 use crate::specimen::Specimen;
 use crate::supervise::{self, Cell, Control, Obeyed, Owner, Site, Stdin, Steering, Swept};
 use crate::text::visible;
@@ -74,15 +75,29 @@ impl Prepared {
     /// # Errors
     /// When something cannot be read, or has a mistake.
     pub fn new(common: &Common, arguments: &CellArgs, seccomp: Option<&str>) -> Result<Self, CliError> {
+        let (mut prepared, filter) = Self::unfiltered(common, arguments, seccomp)?;
+        prepared.request.filter = filter.done()?;
+        Ok(prepared)
+    }
+
+    /// The same, while the request's filter is still being compiled.
+    ///
+    /// # Errors
+    /// When something else cannot be read, or has a mistake.
+    pub fn unfiltered(
+        common: &Common,
+        arguments: &CellArgs,
+        seccomp: Option<&str>,
+    ) -> Result<(Self, Compiling), CliError> {
         let config = common.load(arguments.image.clone(), arguments.policy.clone())?;
         let policy = policy(&config, arguments, seccomp)?;
+        let filter = Compiling::of(&policy, &config);
         let specimen = specimen(&config, arguments)?;
-        let filter = policy.seccomp.get().map(|choice| profile::load(choice, &config, &policy)).transpose()?;
         let named = arguments.layers.iter().any(|layer| layer.starts_with("runtime="));
         let runtime_named = policy.runtime.get().filter(|_| named).map(|runtime| runtime.0.clone());
         let request = Request {
             policy,
-            filter,
+            filter: None,
             watch: Watch::Refusals,
             image: String::new(),
             native: false,
@@ -91,7 +106,7 @@ impl Prepared {
         let prepared = Self { config, request, specimen, stdin: arguments.stdin.clone(), runtime_named };
         // A file that cannot be read is told before an engine is asked.
         prepared.stdin()?;
-        Ok(prepared)
+        Ok((prepared, filter))
     }
 
     fn stdin(&self) -> Result<Stdin, CliError> {
@@ -136,6 +151,25 @@ impl Prepared {
     }
 }
 
+/// A profile that is compiled in a thread of its own; `None` where the layer is off.
+pub struct Compiling(thread::JoinHandle<Result<Option<Filter>, LoadError>>);
+
+impl Compiling {
+    fn of(policy: &Policy, config: &Config) -> Self {
+        let (policy, config) = (policy.clone(), config.clone());
+        let load = move || policy.seccomp.get().map(|choice| profile::load(choice, &config, &policy)).transpose();
+        Self(thread::spawn(load))
+    }
+
+    /// Waits for it.
+    ///
+    /// # Errors
+    /// When the profile cannot be read, or has a mistake.
+    pub fn done(self) -> Result<Option<Filter>, CliError> {
+        Ok(self.0.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?)
+    }
+}
+
 /// An engine that answers, and what a run there needs.
 pub struct Station {
     site: Site,
@@ -151,8 +185,7 @@ impl Station {
         CellPlan::new(Request { image, ..request }, &self.capabilities, &supervise::kernel())
     }
 
-    /// One run. `tell` reads its events in a thread of its own: a screen or a pipe that takes nothing more holds up
-    /// nothing else. What it gives is missing where the run was stopped before its cell stood.
+    /// One run; what `tell` gives is missing where the run was stopped before its cell stood.
     ///
     /// # Errors
     /// When the cell could not be made.
@@ -163,19 +196,64 @@ impl Station {
         orders: Obeyed,
         tell: impl FnOnce(mpsc::Receiver<RunEvent>) -> T + Send + 'static,
     ) -> Result<(Outcome, Option<T>), CliError> {
-        let stdin = prepared.stdin()?;
+        let Some(cell) = self.make(prepared, plan).await? else { return Ok((Outcome::Stopped, None)) };
+        let (outcome, told) = self.run_in(cell, prepared, orders, tell).await?;
+        Ok((outcome, Some(told)))
+    }
+
+    /// A cell; `None` where the run was stopped before it stood: what was made of it is the reaper's.
+    async fn make(&self, prepared: &Prepared, plan: CellPlan) -> Result<Option<Cell>, CliError> {
         let mut asked_to_stop = self.control.clone();
-        let cell = tokio::select! {
-            made = Cell::make(self.site.clone(), plan, &prepared.specimen) => made?,
-            // What was made of it is the reaper's.
-            _ = asked_to_stop.wait_for(|wanted| *wanted == Control::Stop) => return Ok((Outcome::Stopped, None)),
-        };
+        tokio::select! {
+            made = Cell::make(self.site.clone(), plan, &prepared.specimen) => Ok(Some(made?)),
+            _ = asked_to_stop.wait_for(|wanted| *wanted == Control::Stop) => Ok(None),
+        }
+    }
+
+    /// A cell that is made while its filter is compiled: the shim needs that only at the launch.
+    ///
+    /// # Errors
+    /// When the cell could not be made, or the profile has a mistake.
+    pub async fn make_meanwhile(&self, prepared: &Prepared, filter: Compiling) -> Result<Option<Cell>, CliError> {
+        let plan = |filter| self.plan(prepared, Request { filter, ..prepared.request.clone() });
+        let unfiltered = plan(None);
+        if unfiltered.enforcement != Enforcement::Supervised || filter.0.is_finished() {
+            return self.make(prepared, plan(filter.done()?)).await;
+        }
+        let Some(mut cell) = self.make(prepared, unfiltered).await? else { return Ok(None) };
+        match filter.done() {
+            // What differs is the launch alone, so it is taken over; else nothing may run, for there is no filter.
+            Ok(filter) => cell
+                .adopt(plan(filter), &prepared.specimen)
+                .map_err(|_| CliError::Said("the cell is not the one that its plan asks for".to_owned()))?,
+            Err(error) => {
+                // What cannot be removed is the reaper's.
+                let _ = cell.discard().await;
+                return Err(error);
+            }
+        }
+        Ok(Some(cell))
+    }
+
+    /// Runs the specimen in its cell. `tell` reads the events in a thread of its own: a screen or a pipe that takes
+    /// nothing more holds up nothing else.
+    ///
+    /// # Errors
+    /// When the specimen's input cannot be read.
+    pub async fn run_in<T: Send + 'static>(
+        &self,
+        cell: Cell,
+        prepared: &Prepared,
+        orders: Obeyed,
+        tell: impl FnOnce(mpsc::Receiver<RunEvent>) -> T + Send + 'static,
+    ) -> Result<(Outcome, T), CliError> {
+        let stdin = prepared.stdin()?;
         let steering = Steering { control: self.control.clone(), orders };
         let (events, received) = mpsc::channel(EVENT_ROOM);
         let telling = tokio::task::spawn_blocking(move || tell(received));
         let outcome = cell.run(&prepared.specimen, stdin, events, steering).await;
         let told = telling.await.map_err(|error| CliError::Io { doing: "telling of the run", source: error.into() })?;
-        Ok((outcome, Some(told)))
+        Ok((outcome, told))
     }
 
     /// Tells what of earlier runs was removed meanwhile.

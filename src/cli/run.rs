@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use tokio::sync::mpsc;
 
-use super::once::{CellArgs, Prepared, shown};
+use super::once::{CellArgs, Compiling, Prepared, shown};
 use super::{CliError, Common, block_on, text};
 use crate::files;
 use crate::policy::Bytes;
@@ -67,8 +67,7 @@ enum RunFormat {
 /// # Errors
 /// When there is nothing to run or nothing to run it in.
 pub fn run(common: &Common, arguments: &RunArgs) -> Result<u8, CliError> {
-    let told = prepare(common, arguments)
-        .and_then(|(prepared, answers)| block_on(run_prepared(&prepared, answers, arguments.format)));
+    let told = prepare(common, arguments).and_then(|ready| block_on(run_prepared(ready, arguments.format)));
     if let Err(error) = &told {
         tell_failure(arguments.format, error);
     }
@@ -91,26 +90,40 @@ fn tell_failure(format: RunFormat, error: &CliError) {
     }
 }
 
-/// Settles what can be before an engine is asked, with what is said to refused calls; `None` where the profile answers.
-fn prepare(common: &Common, arguments: &RunArgs) -> Result<(Prepared, Option<Answers>), CliError> {
-    let mut prepared = Prepared::new(common, &arguments.cell, arguments.seccomp.as_deref())?;
-    prepared.request.native = arguments.native;
-    Ok((prepared, answers(&arguments.on_denial)?))
+/// Everything that can be settled before an engine is asked.
+struct Ready {
+    prepared: Prepared,
+    filter: Compiling,
+    /// What is said to refused calls; `None` where the profile answers.
+    answers: Option<Answers>,
 }
 
-async fn run_prepared(prepared: &Prepared, answers: Option<Answers>, format: RunFormat) -> Result<u8, CliError> {
-    let station = prepared.station().await?;
-    let plan = station.plan(prepared, prepared.request.clone());
+fn prepare(common: &Common, arguments: &RunArgs) -> Result<Ready, CliError> {
+    let (mut prepared, filter) = Prepared::unfiltered(common, &arguments.cell, arguments.seccomp.as_deref())?;
+    prepared.request.native = arguments.native;
+    Ok(Ready { prepared, filter, answers: answers(&arguments.on_denial)? })
+}
+
+async fn run_prepared(ready: Ready, format: RunFormat) -> Result<u8, CliError> {
+    let Ready { prepared, filter, answers } = ready;
+    let station = match prepared.station().await {
+        Ok(station) => station,
+        // A mistake in the profile is told first.
+        Err(error) => return filter.done().and(Err(error)),
+    };
     if format == RunFormat::Text {
-        text::before(&plan.request.policy, &prepared.specimen);
+        text::before(&prepared.request.policy, &prepared.specimen);
     }
     let (orders, obeyed) = Orders::new().map_err(|source| CliError::Io { doing: "making an eventfd", source })?;
     if answers.is_some() {
         orders.give(Order::Break(Breakpoints::all()));
     }
     let answering = answers.map(|answers| Answering { answers, orders });
-    let told = station.run(prepared, plan, obeyed, move |events| tell(format, events, answering.as_ref())).await;
-    let (outcome, _) = told?;
+    let Some(cell) = station.make_meanwhile(&prepared, filter).await? else {
+        return Ok(Outcome::Stopped.exit_status());
+    };
+    let tell = move |events| tell(format, events, answering.as_ref());
+    let (outcome, ()) = station.run_in(cell, &prepared, obeyed, tell).await?;
     station.leave().await;
     Ok(outcome.exit_status())
 }

@@ -267,7 +267,9 @@ fn runtime_hint(endpoint: &Endpoint) -> &'static str {
         super::EngineKind::Podman => {
             "podman's API has no choice of runtime: set it for the service with `podman --runtime NAME system service`"
         }
-        super::EngineKind::Embedded => "install it where the PATH leads",
+        super::EngineKind::Embedded => {
+            "install it where the PATH leads; an ordinary user has a choice only where systemd delegates control groups"
+        }
     }
 }
 

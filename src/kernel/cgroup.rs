@@ -7,6 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::procfs::{self, Mount};
@@ -14,7 +15,7 @@ use crate::engine::{CgroupVersion, Limits};
 use crate::policy::{Bytes, Millicores};
 use crate::run::Sample;
 
-const CONTROLLERS: [&str; 5] = ["memory", "cpu", "cpuacct", "pids", "blkio"];
+const CONTROLLERS: [&str; 6] = ["memory", "cpu", "cpuacct", "pids", "blkio", "devices"];
 
 /// A value that a v1 limit file shows for "no limit" is this or more: `PAGE_COUNTER_MAX` in bytes.
 const V1_UNLIMITED: u64 = i64::MAX.cast_unsigned() / 4096 * 4096;
@@ -40,7 +41,7 @@ impl Cgroup {
     /// When the process is gone, or no control group file system is mounted here.
     pub fn of(pid: u32) -> io::Result<Self> {
         let membership = fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
-        Self::locate(&membership, &procfs::mounts(std::process::id())?)
+        Self::locate(&membership, hierarchies())
             .ok_or_else(|| io::Error::other(format!("no control group of process {pid} is mounted here")))
     }
 
@@ -54,12 +55,12 @@ impl Cgroup {
     /// # Errors
     /// When no control group file system is mounted here.
     pub fn at(path: &str) -> io::Result<Self> {
-        let mounts = procfs::mounts(std::process::id())?;
+        let mounts = hierarchies();
         // As `/proc/PID/cgroup` would tell of a process in them.
         let line = |mount: &Mount| format!("0:{}:{path}\n", mount.super_options.join(","));
         let controllers = mounts.iter().filter(|mount| mount.kind == "cgroup").map(line);
         let membership: String = controllers.chain([format!("0::{path}\n")]).collect();
-        Self::locate(&membership, &mounts)
+        Self::locate(&membership, mounts)
             .ok_or_else(|| io::Error::other("no control group file system is mounted here"))
     }
 
@@ -82,6 +83,53 @@ impl Cgroup {
             return Some(Self { version: CgroupVersion::V1, places });
         }
         Some(Self { version: CgroupVersion::V2, places: HashMap::from([("", unified?)]) })
+    }
+
+    /// The version in use.
+    pub fn version(&self) -> CgroupVersion {
+        self.version
+    }
+
+    /// Makes them, and on version 2 has the groups above give their controllers.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn make(&self) -> io::Result<()> {
+        for Place { directory, mount } in self.places.values() {
+            if self.version == CgroupVersion::V2 {
+                share_controllers(directory, mount)?;
+            }
+            fs::create_dir_all(directory)?;
+        }
+        Ok(())
+    }
+
+    /// The files by which a process of one thread puts itself into them: by writing 0. On version 1 it is the one that
+    /// takes a thread alone, for which the kernel need not wait until every CPU has passed through its scheduler, some
+    /// 10 ms (`cgroup_procs_write_start`, kernel/cgroup/cgroup.c).
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn doors(&self) -> io::Result<Vec<File>> {
+        let name = match self.version {
+            CgroupVersion::V1 => "tasks",
+            CgroupVersion::V2 => "cgroup.procs",
+        };
+        let mut directories: Vec<&PathBuf> = self.places.values().map(|place| &place.directory).collect();
+        // Controllers may share a hierarchy.
+        directories.sort();
+        directories.dedup();
+        directories.into_iter().map(|directory| OpenOptions::new().write(true).open(directory.join(name))).collect()
+    }
+
+    /// A file of theirs, to be written.
+    ///
+    /// # Errors
+    /// What the system said, with the file, or that its controller is not mounted here.
+    pub fn open(&self, controller: &str, name: &str) -> io::Result<File> {
+        let path = self.file(controller, name).ok_or_else(|| io::Error::other(format!("{name} is nowhere")))?;
+        let said = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        OpenOptions::new().write(true).open(&path).map_err(said)
     }
 
     fn place(&self, controller: &str) -> Option<&Place> {
@@ -217,14 +265,33 @@ impl Cgroup {
     }
 }
 
+/// The mounts of control groups that this process sees. They are read once: a machine keeps them as it began.
+pub fn hierarchies() -> &'static [Mount] {
+    static MOUNTS: OnceLock<Vec<Mount>> = OnceLock::new();
+    MOUNTS.get_or_init(|| {
+        let mut mounts = procfs::mounts(std::process::id()).unwrap_or_default();
+        mounts.retain(|mount| mount.kind == "cgroup" || mount.kind == "cgroup2");
+        mounts
+    })
+}
+
+/// Has every group from a mount down to the one above `directory` give its controllers to those below.
+fn share_controllers(directory: &Path, mount: &Path) -> io::Result<()> {
+    let above: Vec<&Path> = directory.ancestors().skip(1).take_while(|path| path.starts_with(mount)).collect();
+    for group in above.into_iter().rev() {
+        fs::create_dir_all(group)?;
+        let have = fs::read_to_string(group.join("cgroup.controllers"))?;
+        for controller in have.split_whitespace() {
+            // A limit that needs one that is not given tells so when it is set.
+            let _ = fs::write(group.join("cgroup.subtree_control"), format!("+{controller}"));
+        }
+    }
+    Ok(())
+}
+
 /// The directories of a path in every hierarchy that is mounted here, whether they exist or not.
-///
-/// # Errors
-/// When this process's mounts cannot be read.
-pub fn directories(path: &str) -> io::Result<Vec<PathBuf>> {
-    let mounts = procfs::mounts(std::process::id())?;
-    let hierarchies = mounts.iter().filter(|mount| mount.kind == "cgroup" || mount.kind == "cgroup2");
-    Ok(hierarchies.map(|mount| Place::new(mount, path).directory).collect())
+pub fn directories(path: &str) -> Vec<PathBuf> {
+    hierarchies().iter().map(|mount| Place::new(mount, path).directory).collect()
 }
 
 /// Has the kernel get ready, in the background, to move processes between groups. The first move waits until every CPU
@@ -237,6 +304,11 @@ pub fn expect_moves() {
         // Where it may not be written, nothing is lost but time.
         let _ = file.and_then(|file| OpenOptions::new().write(true).open(file).ok()?.write_at(b"0", 0).ok());
     });
+}
+
+/// The version in use here; `None` where no control group file system is mounted.
+pub fn version() -> Option<CgroupVersion> {
+    Cgroup::at("/").ok().map(|root| root.version)
 }
 
 /// The version in use here, and which limits there are; `None` where no control group file system is mounted.

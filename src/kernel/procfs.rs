@@ -3,11 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
+use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::policy::RlimitName;
 use crate::text::visible;
+
+/// Reads a file of the kernel's, which tells no length, at once: the standard library begins with a few bytes.
+fn read(path: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(8192);
+    fs::File::open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
 
 /// A process's name, safe to show; empty where it is gone.
 pub fn comm(tid: u32) -> String {
@@ -31,7 +39,7 @@ impl Status {
     /// When the process is gone.
     pub fn read(pid: u32) -> io::Result<Self> {
         // The name in it may be any bytes.
-        Ok(Self::parse(&String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/status"))?)))
+        Ok(Self::parse(&String::from_utf8_lossy(&read(&format!("/proc/{pid}/status"))?)))
     }
 
     /// Parses it.
@@ -102,7 +110,7 @@ impl Mount {
 /// # Errors
 /// When the process is gone.
 pub fn mounts(pid: u32) -> io::Result<Vec<Mount>> {
-    Ok(parse_mounts(&String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/mountinfo"))?)))
+    Ok(parse_mounts(&String::from_utf8_lossy(&read(&format!("/proc/{pid}/mountinfo"))?)))
 }
 
 /// Parses a mountinfo: `ID PARENT MAJ:MIN ROOT POINT OPTIONS [TAG…] - TYPE SOURCE SUPER`.
@@ -178,8 +186,20 @@ pub fn namespace(pid: u32, kind: &str) -> io::Result<PathBuf> {
 
 /// The time at which a process started, in clock ticks since boot: field 22 of `/proc/PID/stat`.
 pub fn start_time(pid: u32) -> Option<u64> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = read(&format!("/proc/{pid}/stat")).ok()?;
     parse_start_time(&String::from_utf8_lossy(&stat))
+}
+
+/// Where the kernel put this process's arguments and, right behind them, its environment: fields 48 to 51 of
+/// `/proc/self/stat`.
+pub fn own_command_line() -> Option<Range<usize>> {
+    let bytes = read("/proc/self/stat").ok()?;
+    let stat = String::from_utf8_lossy(&bytes);
+    // The name may have blanks; behind it the third field comes.
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(48 - 3).map(|field| field.trim().parse().ok());
+    let (arguments, behind, environment, end): (usize, usize, usize, usize) =
+        (fields.next()??, fields.next()??, fields.next()??, fields.next()??);
+    (arguments > 0 && behind == environment).then_some(arguments..end)
 }
 
 /// Tells a program image of a process from what an `execve` made of it later, and from another process of its number:

@@ -6,7 +6,7 @@
 //!   owner                         the owner's token, for the sweep
 //!   made                          once the engine has answered the create, for the reaper
 //!   cell/                         seen as /hotcell, read-only
-//!     shim
+//!     shim                        another name of RUN_DIR/shim, which all cells share
 //!     sock                        unlinked once the shim has connected
 //!   sandbox/                      seen as /sandbox, read-only
 //!     script.py                   written just before the launch
@@ -14,13 +14,19 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, linkat};
 
 use crate::engine::CellName;
 
 /// The shim's executable, built from `shim/`.
 pub const SHIM: &[u8] = include_bytes!(env!("HOTCELL_SHIM"));
+
+/// How much of a file is compared at a time, in bytes.
+const PIECE: usize = 16 * 1024;
 
 const MADE: &str = "made";
 
@@ -45,7 +51,7 @@ impl CellDir {
             // Not left to the umask: the specimen's user must reach them.
             fs::set_permissions(&below, fs::Permissions::from_mode(0o755))?;
         }
-        write_file(&dir.cell().join("shim"), SHIM, 0o555)?;
+        place_shim(run_dir, &dir.cell().join("shim"))?;
         Ok(dir)
     }
 
@@ -100,6 +106,42 @@ impl Drop for CellDir {
         // What cannot be removed now is the next sweep's.
         let _ = fs::remove_dir_all(&self.root);
     }
+}
+
+/// Puts the shim at `path`: by a link to the one that all cells below `run_dir` share, if that is byte for byte the shim.
+/// A cell sees it through a read-only mount.
+fn place_shim(run_dir: &Path, path: &Path) -> io::Result<()> {
+    let shared = run_dir.join("shim");
+    if link_same(&shared, path).unwrap_or(false) {
+        return Ok(());
+    }
+    write_file(path, SHIM, 0o555)?;
+    // From now on it is the shared one: in the place of another hotcell's, if need be.
+    let new = path.with_extension("new");
+    // A file system without links has none to share.
+    let _ = fs::hard_link(path, &new).and_then(|()| fs::rename(&new, &shared));
+    Ok(())
+}
+
+/// Links the file at `path`, if it is byte for byte the shim. What was compared is what is linked, whoever puts another one
+/// in its place meanwhile.
+fn link_same(shared: &Path, path: &Path) -> io::Result<bool> {
+    let file = File::open(shared)?;
+    let metadata = file.metadata()?;
+    if metadata.len() != SHIM.len() as u64 || metadata.permissions().mode() & 0o777 != 0o555 {
+        return Ok(false);
+    }
+    let mut piece = [0; PIECE];
+    for (index, expected) in SHIM.chunks(piece.len()).enumerate() {
+        let found = &mut piece[..expected.len()];
+        file.read_exact_at(found, (index * PIECE) as u64)?;
+        if found != expected {
+            return Ok(false);
+        }
+    }
+    let held = format!("/proc/self/fd/{}", file.as_raw_fd());
+    linkat(CWD, held, CWD, path, AtFlags::SYMLINK_FOLLOW)?;
+    Ok(true)
 }
 
 fn write_file(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {

@@ -3,20 +3,28 @@
 //! left ([`reap`]); and the sweep at the next start, for what even that did
 //! not see ([`sweep`]).
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::cell::OWN_PROGRAM;
 use super::celldir;
 use super::owner::{Life, Owner};
 use crate::engine::{self, CellName, Endpoint, Engine, EngineError, EngineKind};
 use crate::image::store::Store;
+use crate::spare;
 
 /// The subcommand under which hotcell runs itself as a reaper.
 pub const SUBCOMMAND: &str = "__reap";
+
+/// What it is called among this machine's processes.
+const NAME: &str = "hotcell-reaper";
 
 /// The word that sends a reaper home.
 const DONE: &[u8] = b"done";
@@ -45,8 +53,9 @@ pub struct Remains {
 /// A reaper at its post; it acts when this is dropped without [`Self::dismiss`].
 #[derive(Debug)]
 pub struct Reaper {
-    process: Child,
-    line: Option<ChildStdin>,
+    /// `None` for one that the spare became, and waits for.
+    process: Option<Child>,
+    line: File,
 }
 
 impl Reaper {
@@ -55,26 +64,37 @@ impl Reaper {
     /// # Errors
     /// When the program cannot be run.
     pub fn post(program: &Path, remains: &Remains) -> io::Result<Self> {
-        let mut process = Command::new(program)
-            .arg0("hotcell-reaper")
-            .args([SUBCOMMAND, remains.endpoint.kind.name(), &remains.endpoint.address, &remains.cell.0])
+        let (stdin, line) = pipe_with(PipeFlags::CLOEXEC)?;
+        let line = File::from(line);
+        let Endpoint { kind, address, .. } = &remains.endpoint;
+        let directory = remains.directory.to_str().filter(|_| program == Path::new(OWN_PROGRAM));
+        let words = directory.map(|directory| [SUBCOMMAND, kind.name(), address, &remains.cell.0, directory]);
+        // One for a daemon may need the environment.
+        if let Some(words) = words.filter(|_| *kind == EngineKind::Embedded)
+            && spare::start(NAME, &words, stdin.as_fd())
+        {
+            return Ok(Self { process: None, line });
+        }
+        let process = Command::new(program)
+            .arg0(NAME)
+            .args([SUBCOMMAND, kind.name(), address, &remains.cell.0])
             .arg(&remains.directory)
             .current_dir("/")
-            .stdin(Stdio::piped())
+            .stdin(stdin)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        let line = process.stdin.take();
-        Ok(Self { process, line })
+        Ok(Self { process: Some(process), line })
     }
 
     /// Sends it home: everything is removed already.
     pub fn dismiss(mut self) {
-        if let Some(mut line) = self.line.take() {
-            // A reaper that is gone has nothing left to be told.
-            let _ = io::Write::write_all(&mut line, DONE);
+        // A reaper that is gone has nothing left to be told.
+        let _ = io::Write::write_all(&mut self.line, DONE);
+        drop(self.line);
+        if let Some(mut process) = self.process {
+            let _ = process.wait();
         }
-        let _ = self.process.wait();
     }
 }
 

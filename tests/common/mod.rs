@@ -428,7 +428,8 @@ pub fn cell_directories(run_dir: &Path) -> Vec<PathBuf> {
     };
     let embedded = run_dir.join("embedded");
     let mut all = below(run_dir);
-    all.retain(|path| *path != embedded);
+    // The shim that all cells share is no cell's.
+    all.retain(|path| *path != embedded && *path != run_dir.join("shim"));
     all.extend(below(&embedded));
     all
 }

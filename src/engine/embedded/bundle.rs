@@ -11,6 +11,9 @@ use crate::engine::{CellCaps, CellNetwork, CellSeccomp, CellSpec, CgroupVersion,
 /// The version of the specification that is written.
 pub const OCI_VERSION: &str = "1.0.2";
 
+/// The file of a bundle that says everything else.
+pub const CONFIG: &str = "config.json";
+
 /// The directory of a bundle's root file system.
 pub const ROOTFS: &str = "rootfs";
 
@@ -18,7 +21,7 @@ pub const ROOTFS: &str = "rootfs";
 pub const CGROUP_PARENT: &str = "/hotcell";
 
 /// The length of a CFS period in microseconds, the kernel's default.
-const CPU_PERIOD: u64 = 100_000;
+pub const CPU_PERIOD: u64 = 100_000;
 
 /// The paths that Docker hides (moby, `oci/defaults.go`), for they tell of the whole machine.
 const MASKED: [&str; 12] = [
@@ -202,7 +205,7 @@ fn resources(spec: &CellSpec, ground: &Ground) -> Value {
 }
 
 /// Everything refused but making nodes, and using those that every container has (runtime-spec, "Default Devices").
-fn devices() -> Vec<Value> {
+pub fn devices() -> Vec<Value> {
     let allowed = |kind: &str, major: Option<i64>, minor: Option<i64>, access: &str| {
         let numbers = [("major", major), ("minor", minor)];
         let mut rule = object(json!({ "allow": true, "type": kind, "access": access }));

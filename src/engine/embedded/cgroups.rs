@@ -1,21 +1,23 @@
 //! A cell's control groups: where they may be made, and, for whoever has nothing but the cell's place, what they tell
 //! and their end.
 
-use std::fs;
-use std::io;
-use std::os::fd::OwnedFd;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use libcontainer::oci_spec::runtime::LinuxNamespaceType;
-use rustix::fs::CWD;
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, fsconfig_create, fsmount, fsopen, move_mount,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create, fsmount, fsopen,
+    move_mount, open_tree,
 };
 use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
 use super::bundle::cgroup_path;
+use super::limits::Limit;
 use super::place::{self, Place};
 use super::userns::unshare;
 use crate::engine::{CgroupVersion, Limits};
@@ -102,10 +104,7 @@ pub fn show(manner: Manner, place: &Place) -> io::Result<()> {
         place.note_cgroup(&format!("{scope}{}", cgroup_path(&place.name())))?;
     }
     unshare(LinuxNamespaceType::Cgroup)?;
-    let context = fsopen("cgroup2", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    fsconfig_create(&context)?;
-    let attributes = if delegated { MountAttrFlags::empty() } else { MountAttrFlags::MOUNT_ATTR_RDONLY };
-    let mounted = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+    let mounted = hierarchy(if delegated { MountAttrFlags::empty() } else { MountAttrFlags::MOUNT_ATTR_RDONLY })?;
     move_mount(&mounted, "", CWD, MOUNTED, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
     if delegated {
         // A group with processes has no limited groups below it (cgroups(7), "no internal processes").
@@ -116,6 +115,93 @@ pub fn show(manner: Manner, place: &Place) -> io::Result<()> {
     Ok(())
 }
 
+/// The hierarchy of version 2, which every kernel with control groups has, not attached anywhere.
+fn hierarchy(attributes: MountAttrFlags) -> io::Result<OwnedFd> {
+    let context = fsopen("cgroup2", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_create(&context)?;
+    Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
+}
+
+/// The monitor's stay in the cell's groups, so that what it forks is in them from the beginning.
+pub struct Stay {
+    back: Vec<File>,
+    /// What is written to each file, in turn.
+    limits: Vec<(File, Vec<String>)>,
+}
+
+/// A file that takes everything and holds nothing, for [`enter`].
+///
+/// # Errors
+/// What the system said.
+pub fn nothing() -> io::Result<OwnedFd> {
+    Ok(rustix::fs::open("/dev/null", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// Makes the cell's groups, where there can be any, and goes into them. The calling process must have one thread only. From
+/// then on libcontainer sees no groups that it could make or remove.
+///
+/// # Errors
+/// What the system said.
+pub fn enter(place: &Place, limits: &[Limit], nothing: &OwnedFd) -> io::Result<Stay> {
+    let (Ok(own), Ok(cell)) = (Cgroup::of(std::process::id()), Cgroup::at(&place.cgroup())) else {
+        return hide(nothing).map(|()| Stay { back: Vec::new(), limits: Vec::new() });
+    };
+    cell.make()?;
+    let back = own.doors()?;
+    let open = |same: &[Limit]| {
+        let texts = same.iter().map(|limit| limit.text.clone()).collect();
+        Ok((cell.open(&same[0].controller, &same[0].file)?, texts))
+    };
+    let limits = limits.chunk_by(|one, next| one.file == next.file).map(open).collect::<io::Result<_>>()?;
+    pass(&cell.doors()?)?;
+    hide(nothing)?;
+    Ok(Stay { back, limits })
+}
+
+impl Stay {
+    /// Goes back, and then sets the limits: they are for those who remain.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn end(self) -> io::Result<()> {
+        pass(&self.back)?;
+        for (mut file, texts) in self.limits {
+            for text in texts {
+                let said = |error: io::Error| io::Error::new(error.kind(), format!("{text:?}: {error}"));
+                file.write_all(text.as_bytes()).map_err(said)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn pass(doors: &[File]) -> io::Result<()> {
+    doors.iter().try_for_each(|mut door| door.write_all(b"0"))
+}
+
+/// Shows this process a hierarchy of version 2 in which libcontainer, given its root, finds nothing to do: what it
+/// writes to the file of members goes nowhere, that file tells of nobody, and nobody can be killed there.
+fn hide(nothing: &OwnedFd) -> io::Result<()> {
+    let mounted = match cgroup::hierarchies().iter().find(|mount| mount.kind == "cgroup2") {
+        // To make one anew takes the kernel some 10 ms.
+        Some(mount) => clone(&mount.point)?,
+        None => hierarchy(MountAttrFlags::empty())?,
+    };
+    move_mount(&mounted, "", CWD, MOUNTED, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    for file in ["cgroup.procs", "cgroup.kill"].map(|name| Path::new(MOUNTED).join(name)) {
+        if file.exists() {
+            let nothing = clone(&format!("/proc/self/fd/{}", nothing.as_raw_fd()))?;
+            move_mount(&nothing, "", CWD, file, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+        }
+    }
+    Ok(())
+}
+
+/// A mount of the same, not attached anywhere.
+fn clone(path: &str) -> io::Result<OwnedFd> {
+    Ok(open_tree(CWD, path, OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::OPEN_TREE_CLONE)?)
+}
+
 /// The groups of one cell, in each hierarchy.
 #[derive(Clone, Debug)]
 pub struct Groups {
@@ -123,18 +209,13 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// Those there are.
-    ///
-    /// # Errors
-    /// When this process's mounts cannot be read.
-    pub fn of(place: &Place) -> io::Result<Self> {
-        let mut directories = cgroup::directories(&place.cgroup())?;
-        directories.retain(|directory| directory.exists());
-        Ok(Self { directories })
+    /// Those there may be.
+    pub fn of(place: &Place) -> Self {
+        Self { directories: cgroup::directories(&place.cgroup()) }
     }
 
     /// A hold on each process in them.
-    pub fn processes(&self) -> Vec<OwnedFd> {
+    fn processes(&self) -> Vec<OwnedFd> {
         let mut pids: Vec<u32> = self.all().iter().flat_map(|directory| members(directory)).collect();
         pids.sort_unstable();
         pids.dedup();
@@ -144,20 +225,21 @@ impl Groups {
         held.into_iter().filter(|(pid, _)| still.contains(pid)).map(|(_, pidfd)| pidfd).collect()
     }
 
-    /// Removes them; false while a process is in one.
+    /// Removes them; false while a process is in one, or another group.
     ///
     /// # Errors
     /// What the system said, but that one is busy or gone.
     pub fn remove(&self) -> io::Result<bool> {
-        let mut empty = true;
-        for directory in self.all() {
-            match fs::remove_dir(&directory) {
-                Err(error) if error.kind() == io::ErrorKind::ResourceBusy => empty = false,
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(empty)
+        remove_all(&self.directories)
+    }
+
+    /// Kills each process in them, and removes the groups below them that are empty.
+    ///
+    /// # Errors
+    /// What the system said, but that one is busy or gone.
+    pub fn empty(&self) -> io::Result<()> {
+        self.processes().iter().for_each(place::kill);
+        remove_all(&self.all()).map(|_| ())
     }
 
     /// The groups and those below them, deepest first.
@@ -166,6 +248,18 @@ impl Groups {
         self.directories.iter().for_each(|directory| collect(directory, &mut all));
         all
     }
+}
+
+fn remove_all(directories: &[PathBuf]) -> io::Result<bool> {
+    let mut empty = true;
+    for directory in directories {
+        match fs::remove_dir(directory) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => empty = false,
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(empty)
 }
 
 fn collect(directory: &Path, all: &mut Vec<PathBuf>) {

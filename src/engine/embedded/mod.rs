@@ -9,8 +9,10 @@ mod cgroups;
 mod channel;
 mod executor;
 mod ids;
+mod limits;
 mod monitor;
 mod place;
+mod program;
 mod remove;
 mod root;
 mod runtime;
@@ -21,41 +23,52 @@ mod view;
 use std::collections::HashMap;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use rustix::fs::{Access, CWD, MemfdFlags, SealFlags, access, fcntl_add_seals, memfd_create};
-use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::process::geteuid;
+use serde_json::Value;
+use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use self::bundle::Ground;
 use self::cgroups::{Manner, meters};
 use self::monitor::{ORDER, Order};
 use self::place::{Place, Role};
+use self::program::Program;
 use self::root::Stage;
 use self::runtime::{Runtime, Streams};
 use self::userns::Outer;
 use self::view::{Root, View};
 use super::{
-    Attached, Capabilities, CellName, CellNetwork, CellSpec, Created, Endpoint, Engine, EngineError, EngineKind,
-    ImageSummary, Inspected, OwnedCell,
+    Attached, Capabilities, CellName, CellNetwork, CellSpec, CgroupVersion, Created, Endpoint, Engine, EngineError,
+    EngineKind, ImageSummary, Inspected, OwnedCell,
 };
 use crate::image::store::Store;
+use crate::kernel::cgroup;
 use crate::policy::Bytes;
 use crate::run::Sample;
+use crate::spare;
 
 pub use self::monitor::{SUBCOMMAND as MONITOR_SUBCOMMAND, monitor};
 pub use self::view::HOST as HOST_IMAGE;
 
 /// The directory for cells below the run directory.
 const DIRECTORY: &str = "embedded";
+
+/// What a monitor is called among this machine's processes.
+const MONITOR: &str = "hotcell-monitor";
+
+/// How long what a failed command said is waited for, and how many bytes of it are told.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+const LONGEST_WORDS: u64 = 1024;
 
 /// The running program itself: `proc_pid_exe(5)`.
 const OWN_PROGRAM: &str = "/proc/self/exe";
@@ -66,47 +79,13 @@ pub struct EmbeddedEngine {
     /// Where the cells' directories are.
     state: PathBuf,
     /// The hotcell that becomes each cell's monitor.
-    program: Program,
+    program: PathBuf,
+    /// The same, held once a monitor is started anew: to let a mount go takes the kernel a while.
+    held: OnceLock<Program>,
     /// The images beside the machine's own view.
     images: Store,
     /// The far ends of what is attached to cells that are not started yet.
     attached: Mutex<HashMap<CellName, Streams>>,
-}
-
-/// An executable that a cell's process 1 is started from and may see as `/proc/1/exe`: held so that no cell can write
-/// to it (CVE-2019-5736 tells how one could), by root through a read-only mount, by others as a sealed
-/// copy where it is theirs.
-struct Program(OwnedFd);
-
-impl Program {
-    fn hold(path: &Path) -> io::Result<Self> {
-        let user = geteuid();
-        if user.is_root() {
-            return Self::mount(path);
-        }
-        let file = fs::File::open(path)?;
-        let can_write = file.metadata()?.uid() == user.as_raw() || access(path, Access::WRITE_OK).is_ok();
-        if can_write { Self::copy(file) } else { Ok(Self(file.into())) }
-    }
-
-    fn copy(mut program: fs::File) -> io::Result<Self> {
-        let copy = memfd_create("hotcell", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-        let mut file = fs::File::from(copy);
-        io::copy(&mut program, &mut file)?;
-        fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
-        Ok(Self(file.into()))
-    }
-
-    fn mount(path: &Path) -> io::Result<Self> {
-        let flags = OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::OPEN_TREE_CLONE;
-        let held = open_tree(CWD, fs::canonicalize(path)?, flags)?;
-        root::restrict(held.as_fd())?;
-        Ok(Self(held))
-    }
-
-    fn path(&self) -> String {
-        format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
-    }
 }
 
 /// Where the engine is whose cells live below this run directory.
@@ -132,12 +111,14 @@ impl EmbeddedEngine {
         if let Some(why) = (!geteuid().is_root()).then(userns::refusal).flatten() {
             return Err(EngineError::NoUserNamespaces { why });
         }
-        crate::kernel::cgroup::expect_moves();
-        let file = |source| EngineError::File { operation: "hold the monitor's program", path: program.into(), source };
+        if cgroup::version() == Some(CgroupVersion::V2) {
+            cgroup::expect_moves();
+        }
         Ok(Self {
             endpoint: endpoint.clone(),
             state: PathBuf::from(&endpoint.address),
-            program: Program::hold(program).map_err(file)?,
+            program: program.to_owned(),
+            held: OnceLock::new(),
             images,
             attached: Mutex::default(),
         })
@@ -163,8 +144,11 @@ impl EmbeddedEngine {
     }
 
     fn runtime(&self, asked: Option<&str>) -> Result<Runtime, EngineError> {
-        let all = Runtime::all();
         let wanted = asked.unwrap_or(runtime::OWN);
+        if wanted == runtime::OWN {
+            return Ok(Runtime::Own);
+        }
+        let all = Runtime::all();
         let registered = all.iter().map(|runtime| runtime.name().to_owned()).collect();
         all.into_iter().find(|runtime| runtime.name() == wanted).ok_or_else(|| EngineError::RuntimeUnknown {
             runtime: wanted.to_owned(),
@@ -179,15 +163,29 @@ impl EmbeddedEngine {
         attached.map_or_else(Streams::nothing, Ok)
     }
 
-    fn spawn(&self, place: &Place, groups: Manner, socket: OwnedFd) -> io::Result<tokio::process::Child> {
+    /// Starts the monitor; `None` where the spare became it.
+    fn spawn(&self, place: &Place, order: &Order, socket: OwnedFd) -> io::Result<Option<tokio::process::Child>> {
+        let words = place.dir().to_str().map(|dir| [MONITOR_SUBCOMMAND, dir]);
+        if let Some(words) = words.filter(|_| order.may_fork())
+            && spare::start(MONITOR, &words, socket.as_fd())
+        {
+            return Ok(None);
+        }
+        let groups = order.groups;
+        let program = if let Some(held) = self.held.get() {
+            held
+        } else {
+            let held = Program::hold(&self.program)?;
+            self.held.get_or_init(|| held)
+        };
         let mut command = match groups {
             Manner::Delegated => cgroups::in_scope(&place.name()),
-            Manner::Machine | Manner::None => Command::new(self.program.path()),
+            Manner::Machine | Manner::None => Command::new(program.path()),
         };
         if groups == Manner::Delegated {
-            command.arg(self.program.path());
+            command.arg(program.path());
         } else {
-            command.arg0("hotcell-monitor").env_clear();
+            command.arg0(MONITOR).env_clear();
         }
         command
             .arg(MONITOR_SUBCOMMAND)
@@ -196,13 +194,14 @@ impl EmbeddedEngine {
             .current_dir("/")
             .stdin(socket)
             .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        tokio::process::Command::from(command).spawn()
+            // systemd-run says here why it did not start anything.
+            .stderr(if groups == Manner::Delegated { Stdio::piped() } else { Stdio::null() });
+        tokio::process::Command::from(command).spawn().map(Some)
     }
 }
 
 /// What the cell is to be made of.
-fn order(spec: &CellSpec, root: Root, runtime: Runtime, ground: &Ground) -> Order {
+fn order(spec: &CellSpec, root: Root, runtime: Runtime, ground: &Ground, config: Value) -> Order {
     let stage = Stage {
         root,
         writable: !spec.read_only,
@@ -213,7 +212,8 @@ fn order(spec: &CellSpec, root: Root, runtime: Runtime, ground: &Ground) -> Orde
     };
     let host_network = spec.network == CellNetwork::Host;
     let (outer, groups) = (ground.outer.clone(), cgroups::manner());
-    Order { name: spec.name.0.clone(), runtime, stage, host_network, outer, groups }
+    let limits = limits::of(spec, ground);
+    Order { name: spec.name.0.clone(), runtime, stage, host_network, outer, groups, limits, config }
 }
 
 /// Says what was being done to which cell.
@@ -234,16 +234,19 @@ impl Engine for EmbeddedEngine {
     async fn create(&self, spec: &CellSpec) -> Result<Created, EngineError> {
         const OPERATION: &str = "create cell";
         let runtime = self.runtime(spec.runtime.as_deref())?;
+        if runtime != Runtime::Own {
+            cgroup::expect_moves();
+        }
         let ground = capabilities::ground(spec, &runtime);
-        let order = order(spec, self.root_of(spec)?, runtime, &ground);
+        let root = self.root_of(spec)?;
         let (apparmor, unloaded) = capabilities::apparmor(spec.apparmor.as_deref());
         let config =
             bundle::config(&CellSpec { apparmor, ..spec.clone() }, &ground).map_err(fault(OPERATION, &spec.name))?;
+        let order = order(spec, root, runtime, &ground, config);
         let owner = spec.labels.get(super::OWNER_LABEL).map_or("", String::as_str);
         let place = self.place(&spec.name);
         let written = || {
             place.create(owner)?;
-            place.write("config.json", &serde_json::to_vec(&config)?)?;
             place.write(ORDER, &serde_json::to_vec(&order)?)
         };
         written().map_err(|error: io::Error| fault(OPERATION, &spec.name)(error))?;
@@ -266,14 +269,24 @@ impl Engine for EmbeddedEngine {
             let order: Order = serde_json::from_slice(&place.read(ORDER)?)?;
             let (ours, monitors) = channel::pair()?;
             channel::give(&ours, &self.streams(cell)?)?;
-            Ok((ours, self.spawn(&place, order.groups, monitors)?, order.outer))
+            Ok((ours, self.spawn(&place, &order, monitors)?, order.outer))
         };
-        let (socket, mut monitor, outer) = spawned().map_err(|error: io::Error| fault(OPERATION, cell)(error))?;
-        let map = || map(outer, monitor.id());
+        let (socket, monitor, outer) = spawned().map_err(|error: io::Error| fault(OPERATION, cell)(error))?;
+        let map = || map(outer, monitor.as_ref().and_then(tokio::process::Child::id));
         let told = channel::told(socket, map).await;
-        // It is this process's child and is reaped here; how it ended is on disk.
-        tokio::spawn(async move { monitor.wait().await });
-        let told = told.map_err(fault(OPERATION, cell))?;
+        let mut said = None;
+        if let Some(mut monitor) = monitor {
+            let stderr = monitor.stderr.take();
+            if told.is_err() {
+                said = last_words(stderr).await;
+            }
+            // It is this process's child and is reaped here; how it ended is on disk.
+            tokio::spawn(async move { monitor.wait().await });
+        }
+        let told = told.map_err(|error| match said {
+            Some(said) => fault(OPERATION, cell)(format!("{error}: {said}")),
+            None => fault(OPERATION, cell)(error),
+        })?;
         told.map_err(fault(OPERATION, cell))
     }
 
@@ -352,6 +365,15 @@ impl Engine for EmbeddedEngine {
     ) -> Result<(), EngineError> {
         Err(EngineError::NoDockerfile)
     }
+}
+
+/// What a command that has failed wrote to its standard error, as one line; `None` for nothing.
+async fn last_words(stderr: Option<tokio::process::ChildStderr>) -> Option<String> {
+    let mut bytes = Vec::new();
+    // Whoever still holds it open has no more to say.
+    let _ = timeout(LAST_WORDS, stderr?.take(LONGEST_WORDS).read_to_end(&mut bytes)).await;
+    let said = String::from_utf8_lossy(&bytes).split_whitespace().collect::<Vec<_>>().join(" ");
+    (!said.is_empty()).then_some(said)
 }
 
 /// Gives a monitor in a user namespace its ids.

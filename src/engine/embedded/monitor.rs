@@ -1,6 +1,7 @@
 //! A cell's monitor: hotcell run anew, with one thread, which assembles the root in a mount namespace of its own,
 //! starts the runtime on it, and stays until the cell has ended to note its exit code.
 
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -8,9 +9,12 @@ use std::process::ExitCode;
 
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::bundle::CONFIG;
 use super::cgroups::{self, Manner};
 use super::channel;
+use super::limits::Limit;
 use super::place::{Place, Role};
 use super::root::{self, RootError, Stage};
 use super::runtime::{Running, Runtime, RuntimeError, Start};
@@ -38,6 +42,21 @@ pub struct Order {
     pub outer: Option<Outer>,
     /// Where its control groups are.
     pub groups: Manner,
+    /// Their limits, where no runtime sets them.
+    pub limits: Vec<Limit>,
+    /// The bundle's `config.json`.
+    pub config: Value,
+}
+
+impl Order {
+    /// Whether a fork of hotcell may be the monitor, instead of a new start through a read-only mount. Process 1 has
+    /// hotcell's program until it executes the cell's: that must be our own shim, for an image's could lead back to it.
+    /// And it must be of a cell whose processes are all in groups of their own.
+    pub fn may_fork(&self) -> bool {
+        let first = self.config.pointer("/process/args/0").and_then(Value::as_str);
+        let is_shim = first.is_some_and(|program| Path::new(program) == Path::new(hotcell_shim::CELL_DIR).join("shim"));
+        is_shim && self.groups == Manner::Machine && self.runtime == Runtime::Own
+    }
 }
 
 /// Why a cell was not started.
@@ -99,9 +118,19 @@ fn start(place: &Place, socket: &OwnedFd) -> Result<Running, MonitorError> {
         // libcontainer leaves the groups of whoever runs it where the cell's user has none of its own.
         None => rustix::thread::set_thread_groups(&[]).map_err(MonitorError::io("leaving this user's groups"))?,
     }
+    root::private_namespace().map_err(MonitorError::io("entering a mount namespace"))?;
+    // Wherever the run directory is, it is found only now.
+    let nothing = cgroups::nothing().map_err(MonitorError::io("holding /dev/null"))?;
     root::assemble(&order.stage, place)?;
-    cgroups::show(order.groups, place).map_err(MonitorError::io("finding a place among the control groups"))?;
+    let config = place.bundle().join(CONFIG);
+    fs::write(config, order.config.to_string()).map_err(MonitorError::io("writing the bundle"))?;
+    let among = MonitorError::io("finding a place among the control groups");
+    let stay = match (order.groups, &order.runtime) {
+        (Manner::Machine, Runtime::Own) => cgroups::enter(place, &order.limits, &nothing).map(Some),
+        (groups, _) => cgroups::show(groups, place).map(|()| None),
+    }
+    .map_err(among)?;
     let name = CellName(order.name);
     let network = if order.host_network { CellNetwork::Host } else { CellNetwork::None };
-    Ok(order.runtime.start(Start { place, name: &name, network, streams, lock })?)
+    Ok(order.runtime.start(Start { place, name: &name, network, streams, stay, lock })?)
 }

@@ -4,14 +4,15 @@
 //! ```text
 //! RUN_DIR/embedded/hotcell-0123456789ab/   0700
 //!   owner         the owner's token
-//!   config.json   the bundle
 //!   order         what the monitor is to do
 //!   lock          held by the monitor and by what it forks, until each has executed something else or ended
 //!   monitor       the monitor, once it runs: PID START
 //!   init          process 1 of the cell, once it runs: PID START
 //!   cgroup        where its control groups are, unless they are with those of all cells
 //!   exit          its exit code, once it has ended
-//!   rootfs/       where the monitor, in a mount namespace of its own, assembles the root
+//! RUN_DIR/embedded/bundle/                 there for the monitor alone, in a mount namespace of its own
+//!   config.json   what the runtime is to do
+//!   rootfs/       where the root is assembled
 //!   state/        the runtime's own
 //! ```
 
@@ -53,12 +54,15 @@ impl Place {
             DirBuilder::new().recursive(true).mode(0o700).create(state)?;
         }
         DirBuilder::new().mode(0o700).create(&self.dir)?;
-        fs::write(self.dir.join("owner"), owner)?;
-        fs::create_dir(self.root())?;
-        fs::create_dir(self.runtime_state())
+        fs::write(self.dir.join("owner"), owner)
     }
 
-    /// The directory, which is the bundle too.
+    /// The bundle that the monitor makes: all of it goes with the namespace that it is in.
+    pub fn bundle(&self) -> PathBuf {
+        self.dir.with_file_name("bundle")
+    }
+
+    /// The directory.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
@@ -88,22 +92,22 @@ impl Place {
 
     /// Where the root is assembled.
     pub fn root(&self) -> PathBuf {
-        self.dir.join(ROOTFS)
+        self.bundle().join(ROOTFS)
     }
 
     /// The runtime's own directory.
     pub fn runtime_state(&self) -> PathBuf {
-        self.dir.join("state")
+        self.bundle().join("state")
     }
 
     /// Where a runtime's command writes process 1.
     pub fn pid_file(&self) -> PathBuf {
-        self.dir.join("pid")
+        self.bundle().join("pid")
     }
 
     /// Where a runtime's command writes what went wrong.
     pub fn log(&self) -> PathBuf {
-        self.dir.join("log")
+        self.bundle().join("log")
     }
 
     /// The owner's token; `None` for what is no cell.

@@ -47,9 +47,8 @@ async fn is_dead(place: &Place) -> io::Result<bool> {
         // It is still at its start, or was when it died.
         monitor.into_iter().for_each(Process::kill_group);
         forked(place).into_iter().filter_map(open).for_each(|process| kill(&process));
+        Groups::of(place).empty()?;
     }
-    let groups = Groups::of(place)?;
-    groups.processes().iter().for_each(kill);
     // It reaps process 1 and goes.
     if let Some(monitor) = monitor.and_then(Process::open) {
         // Tried again where it does not.
@@ -60,8 +59,9 @@ async fn is_dead(place: &Place) -> io::Result<bool> {
         None if place.exists() => return Ok(false),
         alone => alone,
     };
-    // Those of a start that was under way too.
-    if !Groups::of(place)?.remove()? {
+    let groups = Groups::of(place);
+    if !groups.remove()? {
+        groups.empty()?;
         return Ok(false);
     }
     match fs::remove_dir_all(place.dir()) {
@@ -73,10 +73,15 @@ async fn is_dead(place: &Place) -> io::Result<bool> {
 /// Processes that a monitor of this cell was, or forked and that have not executed anything since: what becomes
 /// process 1 leaves its process group, and where there are no control groups nothing else tells of it.
 fn forked(place: &Place) -> Vec<u32> {
-    let order = [MONITOR_SUBCOMMAND.as_bytes(), place.dir().as_os_str().as_bytes()];
+    let order = [MONITOR_SUBCOMMAND.as_bytes(), place.dir().as_os_str().as_bytes()].join(&b' ');
     let is_one = |pid: &u32| {
-        let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        arguments.split(|byte| *byte == 0).skip(1).take(2).eq(order)
+        let mut line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        while line.last() == Some(&0) {
+            line.pop();
+        }
+        // The spare's forks have blanks between their words.
+        line.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = b' ');
+        line.strip_suffix(order.as_slice()).is_some_and(|name| name.last() == Some(&b' '))
     };
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_one).collect()

@@ -1,9 +1,10 @@
 //! Assembles a cell's root in the monitor's own mount namespace. Nothing of it is ever mounted on the machine itself,
 //! so all of it is gone with the monitor and the cell, however they end.
 //!
-//! The first directory of the bundle's path (`/run`, say) is covered by an empty file system, through which process 1
-//! can reach the bundle whoever it is: the directories on the way are this user's alone, and in a user namespace root
-//! is nobody here. What is needed from below it is held open before.
+//! The first directory of the bundle's path (`/run`, say) is covered by an empty file system, which has the bundle. Process
+//! 1 can reach it there whoever it is: the directories on the way are this user's alone on the machine, and in a user
+//! namespace root is nobody here. The cell's own directory is brought back, and what else is needed from below is held
+//! open before.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
@@ -78,13 +79,20 @@ pub struct Stage {
     pub in_userns: bool,
 }
 
-/// Enters a mount namespace of its own and assembles the root at the cell's place.
+/// Enters a mount namespace of its own.
+///
+/// # Errors
+/// What the system said.
+pub fn private_namespace() -> io::Result<()> {
+    unshare(LinuxNamespaceType::Mount)?;
+    Ok(mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?)
+}
+
+/// Assembles the root at the cell's place, in this process's own mount namespace.
 ///
 /// # Errors
 /// What was tried, where, and what the system said.
 pub fn assemble(stage: &Stage, place: &Place) -> Result<(), RootError> {
-    let top = Path::new("/");
-    private_namespace().map_err(fault("entering a mount namespace at", top))?;
     let binds: Vec<Tree> =
         stage.binds.iter().map(|(host, cell)| Tree::read_only(host, cell)).collect::<Result<_, _>>()?;
     // An image's files may lie below what is covered.
@@ -110,11 +118,6 @@ fn hold(directory: &Path) -> rustix::io::Result<OwnedFd> {
 /// A path to what is held, whatever its own leads to by now.
 fn by_number(held: &OwnedFd) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()))
-}
-
-fn private_namespace() -> io::Result<()> {
-    unshare(LinuxNamespaceType::Mount)?;
-    Ok(mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?)
 }
 
 /// A tree of this machine, held open, and the place for it in the cell's root.
@@ -186,18 +189,17 @@ fn stand(root: &Path, at: &Path, is_file: bool) -> io::Result<OwnedFd> {
     Ok(here)
 }
 
-/// Covers the first directory of the bundle's path and brings the bundle back in its place.
+/// Covers the first directory of the bundle's path, makes the bundle there and brings the cell's directory back.
 fn cover(place: &Place) -> Result<(), RootError> {
     let dir = place.dir();
-    let bundle = open_tree(CWD, dir, OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::OPEN_TREE_CLONE)
+    let held = open_tree(CWD, dir, OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::OPEN_TREE_CLONE)
         .map_err(fault("holding", dir))?;
     let first: PathBuf = dir.components().take(2).collect();
     tmpfs(&first, MADE, "755")?;
-    DirBuilder::new().recursive(true).mode(0o755).create(dir).map_err(fault("making", dir))?;
-    move_mount(&bundle, "", CWD, dir, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(fault("mounting", dir))?;
-    // What is below it is nobody's business on the machine, where the directory above keeps everyone out; here process 1
-    // has to pass.
-    fs::set_permissions(dir, Permissions::from_mode(0o711)).map_err(fault("opening", dir))
+    for made in [dir, &place.root(), &place.runtime_state()] {
+        DirBuilder::new().recursive(true).mode(0o755).create(made).map_err(fault("making", made))?;
+    }
+    move_mount(&held, "", CWD, dir, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(fault("mounting", dir))
 }
 
 /// Mounts an empty file system of a bounded size.
@@ -259,7 +261,7 @@ fn host(view: &View, stage: &Stage, place: &Place) -> Result<(), RootError> {
 
 /// A bounded file system for what a cell writes over read-only trees; it is beside the root and never in it.
 fn scratch(place: &Place) -> Result<PathBuf, RootError> {
-    let scratch = place.dir().join("scratch");
+    let scratch = place.bundle().join("scratch");
     fs::create_dir(&scratch).map_err(fault("making", &scratch))?;
     tmpfs(&scratch, WRITABLE, "755")?;
     Ok(scratch)

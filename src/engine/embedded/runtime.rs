@@ -17,7 +17,8 @@ use rustix::process::{Pid, PidfdFlags, WaitOptions, WaitStatus, pidfd_open, wait
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::cgroups::{self, Manner};
+use super::bundle::CONFIG;
+use super::cgroups::{self, Manner, Stay};
 use super::executor::Exact;
 use super::place::{Place, Role};
 use crate::engine::{CellName, CellNetwork};
@@ -60,8 +61,8 @@ impl Runtime {
             let program = places.map(|place| Path::new(place).join(name)).find(|program| program.is_file())?;
             Some(Self::Command { name: (*name).to_owned(), program })
         };
-        let commands = COMMANDS.iter().filter(|_| cgroups::manner() != Manner::None).filter_map(found);
-        std::iter::once(Self::Own).chain(commands).collect()
+        let commands = if cgroups::manner() == Manner::None { &[][..] } else { &COMMANDS[..] };
+        std::iter::once(Self::Own).chain(commands.iter().filter_map(found)).collect()
     }
 
     /// gVisor, which differs in more than its name.
@@ -90,9 +91,8 @@ pub struct Streams {
 }
 
 /// What a runtime is to start.
-#[derive(Debug)]
 pub struct Start<'a> {
-    /// The bundle.
+    /// The cell's place, with the bundle.
     pub place: &'a Place,
     /// The cell's name.
     pub name: &'a CellName,
@@ -100,6 +100,8 @@ pub struct Start<'a> {
     pub network: CellNetwork,
     /// Its standard streams.
     pub streams: Streams,
+    /// The monitor's stay in the cell's control groups, where no runtime makes them.
+    pub stay: Option<Stay>,
     /// The cell's lock, which everything has that makes the cell.
     pub lock: File,
 }
@@ -184,11 +186,14 @@ impl Runtime {
 
 fn start_own(start: Start<'_>) -> Result<Running, RuntimeError> {
     // What is forked has the lock until it executes something else.
-    let Start { place, name, streams: Streams { stdin, stdout, stderr }, lock: _lock, .. } = start;
+    let Start { place, name, streams: Streams { stdin, stdout, stderr }, stay, lock: _lock, .. } = start;
     let built = || {
-        let path = place.dir().join("config.json");
+        let path = place.bundle().join(CONFIG);
         let mut config = Spec::load(&path)?;
         let executor = Exact::of(&mut config);
+        if stay.is_some() {
+            without_groups(&mut config);
+        }
         config.save(&path)?;
         let container = ContainerBuilder::new(name.0.clone(), SyscallType::Linux)
             .with_root_path(place.runtime_state())?
@@ -196,7 +201,7 @@ fn start_own(start: Start<'_>) -> Result<Running, RuntimeError> {
             .with_stdin(stdin)
             .with_stdout(stdout)
             .with_stderr(stderr)
-            .as_init(place.dir())
+            .as_init(place.bundle())
             .with_systemd(false)
             .with_detach(true)
             .build()?;
@@ -208,8 +213,21 @@ fn start_own(start: Start<'_>) -> Result<Running, RuntimeError> {
     let init = pid.ok_or_else(|| RuntimeError::Own("it tells no process".to_owned()))?;
     // Before it becomes anything: whoever removes the cell has to find it.
     note(place, init.as_raw_pid().unsigned_abs())?;
+    if let Some(stay) = stay {
+        stay.end().map_err(io_fault("setting the cell's limits"))?;
+    }
     container.start().map_err(said)?;
     Ok(Running { end: End::Init(init) })
+}
+
+/// Leaves libcontainer no control groups to make.
+fn without_groups(config: &mut Spec) {
+    let mut linux = config.linux().clone();
+    if let Some(linux) = &mut linux {
+        linux.set_cgroups_path(Some(PathBuf::from("/")));
+        linux.set_resources(None);
+    }
+    config.set_linux(linux);
 }
 
 /// Notes process 1.
@@ -232,9 +250,9 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 fn start_command(name: &str, program: &Path, start: Start<'_>) -> Result<Running, RuntimeError> {
-    let Start { place, name: cell, network, streams: Streams { stdin, stdout, stderr }, lock } = start;
+    let Start { place, name: cell, network, streams: Streams { stdin, stdout, stderr }, lock, .. } = start;
     rustix::io::fcntl_setfd(&lock, FdFlags::empty()).map_err(io_fault("giving the runtime the lock"))?;
-    let watch = watch(place.dir()).map_err(io_fault("watching for the runtime's process"))?;
+    let watch = watch(&place.bundle()).map_err(io_fault("watching for the runtime's process"))?;
     let mut child = command(name, program, place, cell, network)
         .stdin(stdin)
         .stdout(stdout)
@@ -256,7 +274,7 @@ fn command(name: &str, program: &Path, place: &Place, cell: &CellName, network: 
         // Its own network stack would need an address.
         command.arg(if network == CellNetwork::Host { "--network=host" } else { "--network=none" });
     }
-    command.arg("run").arg("--bundle").arg(place.dir()).arg("--pid-file").arg(place.pid_file());
+    command.arg("run").arg("--bundle").arg(place.bundle()).arg("--pid-file").arg(place.pid_file());
     if name == "runc" {
         // The control group tells of its end, and goes when the cell is removed.
         command.arg("--keep");

@@ -1,0 +1,184 @@
+//! The spare: this process once more, forked before it has a second thread, to become monitors and reapers later. A fork
+//! of it costs a tenth of what a new start of the program does, and has one thread, as libcontainer needs.
+//!
+//! ```text
+//! hotcell ──order: name, words, standard input──► spare ──fork──► the subcommand of these words
+//! ```
+//!
+//! It is a session of its own and ends when hotcell does. An order that is sent is as
+//! good as carried out: it is read even where hotcell has died meanwhile.
+
+#![allow(unsafe_code, reason = "fork(2), and what the kernel put on the stack")]
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, Shutdown, SocketFlags, SocketType, recvmsg, sendmsg, shutdown, socketpair,
+};
+use rustix::process::{Pid, PidfdFlags, WaitOptions, pidfd_open, setsid, wait, waitpid};
+
+use crate::kernel::cgroup;
+
+/// The longest order, in bytes: paths, mostly.
+const LONGEST: usize = 16 * 1024;
+
+/// How long the spare waits, once hotcell is gone, for what it forked.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// What runs a subcommand: the words behind the program's name, and the exit status.
+pub type Become = fn(&[String]) -> i32;
+
+struct Spare {
+    orders: OwnedFd,
+    process: Pid,
+}
+
+static SPARE: OnceLock<Spare> = OnceLock::new();
+
+/// Makes the spare. The calling process must have one thread only. Without one, whoever asks starts the program anew.
+pub fn make(become_it: Become) {
+    let Ok((ours, theirs)) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None) else {
+        return;
+    };
+    match fork() {
+        Ok(None) => {
+            drop(ours);
+            serve(theirs, become_it)
+        }
+        Ok(Some(process)) => drop(SPARE.set(Spare { orders: ours, process })),
+        Err(_) => {}
+    }
+}
+
+/// Has the spare become a subcommand, under this name, with this standard input, no output and no environment; false
+/// where there is no spare that could.
+pub fn start(name: &str, words: &[&str], stdin: BorrowedFd<'_>) -> bool {
+    let Some(spare) = SPARE.get() else { return false };
+    let order = [&[name], words].concat().join("\0");
+    let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut room);
+    let fds = [stdin];
+    order.len() <= LONGEST
+        && control.push(SendAncillaryMessage::ScmRights(&fds))
+        && sendmsg(&spare.orders, &[IoSlice::new(order.as_bytes())], &mut control, SendFlags::NOSIGNAL).is_ok()
+}
+
+/// Sends the spare home and waits until it has ended, and what it forked too but for a reaper at work.
+pub fn dismiss() {
+    if let Some(spare) = SPARE.get() {
+        let _ = shutdown(&spare.orders, Shutdown::Both);
+        let _ = rustix::io::retry_on_intr(|| waitpid(Some(spare.process), WaitOptions::empty()));
+    }
+}
+
+/// `None` in the child.
+fn fork() -> io::Result<Option<Pid>> {
+    // SAFETY: this process has one thread, so no lock and no allocation is left half done in the child.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        child => Ok(Pid::from_raw(child)),
+    }
+}
+
+/// The spare's whole life.
+fn serve(orders: OwnedFd, become_it: Become) -> ! {
+    // Signals meant for the workbench's terminal are not for it, and its streams are not to be held open.
+    let _ = setsid();
+    let _ = rustix::process::chdir("/");
+    if let Ok(nothing) = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()) {
+        let _ = rustix::stdio::dup2_stdin(&nothing);
+        let _ = rustix::stdio::dup2_stdout(&nothing);
+        let _ = rustix::stdio::dup2_stderr(&nothing);
+    }
+    // Whoever is forked needs them, and now is time.
+    let _ = cgroup::hierarchies();
+    let mut forked = Vec::new();
+    while let Some((words, stdin)) = next(&orders) {
+        match fork() {
+            Ok(None) => {
+                drop(orders);
+                std::process::exit(serve_as(&words, stdin, become_it))
+            }
+            Ok(Some(process)) => forked.extend(pidfd_open(process, PidfdFlags::empty())),
+            // With its standard input closed, whoever waits for the subcommand hears that it is not there.
+            Err(_) => {}
+        }
+        while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
+    }
+    await_all(&forked);
+    std::process::exit(0)
+}
+
+/// Waits for what has nothing left to do. A reaper at work takes longer, and is not waited for.
+fn await_all(forked: &[OwnedFd]) {
+    let until = Instant::now() + PATIENCE;
+    for process in forked {
+        let left = Timespec::try_from(until.saturating_duration_since(Instant::now())).unwrap_or_default();
+        let _ = poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&left));
+    }
+    while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
+}
+
+/// The next order; `None` once hotcell is gone.
+fn next(orders: &OwnedFd) -> Option<(Vec<String>, OwnedFd)> {
+    let mut text = vec![0; LONGEST];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let received = rustix::io::retry_on_intr(|| {
+        recvmsg(orders, &mut [IoSliceMut::new(&mut text)], &mut control, RecvFlags::CMSG_CLOEXEC)
+    });
+    let length = received.ok()?.bytes;
+    let stdin = control.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+        _ => None,
+    })?;
+    let words = std::str::from_utf8(&text[..length]).ok()?.split('\0').map(str::to_owned).collect();
+    Some((words, stdin))
+}
+
+/// In the fork: the exit status.
+fn serve_as(words: &[String], stdin: OwnedFd, become_it: Become) -> i32 {
+    if rustix::stdio::dup2_stdin(stdin.as_fd()).is_err() {
+        return 1;
+    }
+    drop(stdin);
+    // SAFETY: there is one thread, so nobody else reads the environment.
+    unsafe { libc::clearenv() };
+    if !retitle(words) {
+        return start_anew(words);
+    }
+    become_it(&words[1..])
+}
+
+/// Gives this process the command line of the subcommand: others know it by that. It is written over the old one and over
+/// the environment behind it, which is shown as far as the command line's last byte is not 0 any more
+/// (`get_mm_cmdline`, fs/proc/base.c). False where there is no room for it.
+fn retitle(words: &[String]) -> bool {
+    let Some(room) = crate::kernel::procfs::own_command_line() else { return false };
+    let text = words.join(" ");
+    if room.end.saturating_sub(room.start) <= text.len() {
+        return false;
+    }
+    let start = std::ptr::with_exposed_provenance_mut::<u8>(room.start);
+    // SAFETY: the kernel put both into this range of this process's stack at its start, and whoever reads them later finds
+    // a 0 at its end; there is one thread, which has given up the environment and asks for no arguments any more.
+    unsafe {
+        start.write_bytes(0, room.end - room.start);
+        start.copy_from_nonoverlapping(text.as_ptr(), text.len());
+    }
+    true
+}
+
+/// Becomes the program as a new start of it would.
+fn start_anew(words: &[String]) -> i32 {
+    use std::os::unix::process::CommandExt;
+    let _ = std::process::Command::new("/proc/self/exe").arg0(&words[0]).args(&words[1..]).exec();
+    1
+}
