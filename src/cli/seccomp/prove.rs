@@ -1,5 +1,6 @@
 //! `hotcell seccomp prove`: whether a profile does the same under the engine's own enforcement as under hotcell's eyes.
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -59,7 +60,7 @@ struct Proof {
 pub fn prove(common: &Common, arguments: &ProveArgs) -> Result<u8, CliError> {
     let prepared = Prepared::new(common, &arguments.cell, Some(&arguments.profile))?;
     let file = arguments.cell.file.as_deref().map_or_else(|| "FILE".to_owned(), shown);
-    let path = if arguments.profile.ends_with(".json") { arguments.profile.as_str() } else { "new.json" };
+    let path = if Path::new(&arguments.profile).is_file() { arguments.profile.as_str() } else { "new.json" };
     let remedy = format!("hotcell seccomp learn --into {} {file}", visible(path.as_bytes()));
     let Some(proof) = block_on(compare(&prepared, remedy))? else { return Ok(Outcome::Stopped.exit_status()) };
     layout::print(&match arguments.format {
