@@ -16,9 +16,11 @@ use tempfile::TempDir;
 on_every_engine! {
     what_is_learned_lets_the_specimen_run_again_and_natively,
     a_static_program_gets_what_it_used_and_no_more,
+    without_no_new_privs_starting_gets_what_it_needs_then,
     a_candidate_is_told_with_lines_and_changes_nothing,
     a_profile_that_lacks_what_starting_needs_is_told_so;
-    embedded: a_shell_and_its_programs_are_learned, runs_add_to_what_is_there, the_same_calls_are_learned_as_strace_sees
+    embedded: a_shell_and_its_programs_are_learned, runs_add_to_what_is_there, the_same_calls_are_learned_as_strace_sees,
+        what_fails_is_learned_with_a_warning_and_what_cannot_be_read_stays
 }
 
 /// Forks, starts a thread and a program, hashes, parses and reads a file.
@@ -115,6 +117,18 @@ fn a_static_program_gets_what_it_used_and_no_more(engine: Engine) {
     assert_eq!(native.status(), 5, "{native}");
 }
 
+fn without_no_new_privs_starting_gets_what_it_needs_then(engine: Engine) {
+    let specimen = Specimen::that_only_ends(5);
+    let path = TempDir::new().unwrap();
+    let path = path.path().join("learned.json");
+    let without = ["--without", "no-new-privs"];
+    let told = seccomp(engine, "learn", &[&without[..], &["--into", path.to_str().unwrap()]].concat(), &specimen);
+    assert_eq!(told.status, 0, "{told}");
+    assert!(allowed(&path).contains("setuid"));
+    let arguments = [&without[..], &["--native", "--seccomp", path.to_str().unwrap()]].concat();
+    assert_eq!(Hotcell::hardened(engine).with(&arguments).report(&specimen).status(), 5);
+}
+
 fn a_candidate_is_told_with_lines_and_changes_nothing(engine: Engine) {
     let specimen = Specimen::python("import os\nprint(os.getpgid(0) >= 0)\nprint(os.getsid(0) >= 0)\n");
     let learned = Learned::of(engine, &Specimen::python("print(1)\n"));
@@ -167,9 +181,23 @@ fn runs_add_to_what_is_there(engine: Engine) {
     let told = seccomp(engine, "learn", &["--runs", "1", "--into", learned.path(), "--format", "json"], &more);
     let json: Value = serde_json::from_str(&told.stdout).unwrap_or_else(|_| panic!("{told}"));
     assert_eq!(json["new"], serde_json::json!(["getsid"]), "{told}");
+    assert!(!told.stderr.contains("what fails"), "{told}");
     assert!(before.is_subset(&learned.allowed()) && learned.allowed().contains("getsid"));
     let text = fs::read_to_string(&learned.path).unwrap();
     assert!(text.contains("getsid: once, first line 2 in <module>"), "{text}");
+}
+
+fn what_fails_is_learned_with_a_warning_and_what_cannot_be_read_stays(engine: Engine) {
+    let failing = Specimen::python("raise SystemExit(1)\n");
+    let told = seccomp(engine, "learn", &["--runs", "1", "--format", "json"], &failing);
+    assert_eq!(told.status, 0, "{told}");
+    assert!(told.stderr.contains("warning: what fails does not use what it would have used"), "{told}");
+    let directory = TempDir::new().unwrap();
+    let broken = directory.path().join("broken.json");
+    fs::write(&broken, "{").unwrap();
+    let told = seccomp(engine, "learn", &["--into", broken.to_str().unwrap()], &failing);
+    assert!(told.status == 1 && !told.stderr.contains("run 1"), "nothing is run for a file that is no profile: {told}");
+    assert_eq!(fs::read_to_string(&broken).unwrap(), "{");
 }
 
 /// The same program, beside its profile by strace: on this machine, outside a cell, with the root that the embedded

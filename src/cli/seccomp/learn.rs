@@ -120,6 +120,9 @@ async fn run(prepared: &Prepared, runs: u32) -> Result<Option<Vec<Summary>>, Cli
             Outcome::Exited(_) | Outcome::Signaled(_) | Outcome::TimedOut => {}
         }
         text::aside(&format!("run {at} of {runs}: {outcome} after {}", words::time(*duration)));
+        if *outcome != Outcome::Exited(0) {
+            text::warn("what fails does not use what it would have used: hotcell run shows what it printed");
+        }
         if let Some(reason) = &summary.unseen {
             text::warn(&format!("run {at} is not known as a whole: {reason}"));
         }

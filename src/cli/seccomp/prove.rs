@@ -1,12 +1,13 @@
 //! `hotcell seccomp prove`: whether a profile does the same under the engine's own enforcement as under hotcell's eyes.
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
 
 use super::super::layout::{self, BAD, BOLD, CARE, Cell, DIM, GOOD, cell, fill, table};
-use super::super::once::{CellArgs, Prepared};
+use super::super::once::{CellArgs, Prepared, shown};
 use super::super::{CliError, Common, Format, block_on, text};
 use super::learn::one;
 use crate::plan::CellPlan;
@@ -48,6 +49,8 @@ struct Proof {
     disagreements: Vec<Disagreement>,
     /// What starting needs and the profile refuses.
     lacking: Vec<&'static Needed>,
+    /// The command that makes a profile with it.
+    remedy: String,
 }
 
 /// Proves a profile; 1 where the two runs disagree.
@@ -56,7 +59,10 @@ struct Proof {
 /// When the profile or the specimen cannot be read, or there is no supervised run to compare with.
 pub fn prove(common: &Common, arguments: &ProveArgs) -> Result<u8, CliError> {
     let prepared = Prepared::new(common, &arguments.cell, Some(&arguments.profile))?;
-    let Some(proof) = block_on(compare(&prepared))? else { return Ok(Outcome::Stopped.exit_status()) };
+    let file = arguments.cell.file.as_deref().map_or_else(|| "FILE".to_owned(), shown);
+    let path = if Path::new(&arguments.profile).is_file() { arguments.profile.as_str() } else { "new.json" };
+    let remedy = format!("hotcell seccomp learn --into {} {file}", visible(path.as_bytes()));
+    let Some(proof) = block_on(compare(&prepared, remedy))? else { return Ok(Outcome::Stopped.exit_status()) };
     layout::print(&match arguments.format {
         Format::Text => proof.text(&visible(arguments.profile.as_bytes())),
         Format::Json => to_pretty(&proof.json(&arguments.profile)) + "\n",
@@ -65,7 +71,7 @@ pub fn prove(common: &Common, arguments: &ProveArgs) -> Result<u8, CliError> {
 }
 
 /// The runs; `None` where they were stopped.
-async fn compare(prepared: &Prepared) -> Result<Option<Proof>, CliError> {
+async fn compare(prepared: &Prepared, remedy: String) -> Result<Option<Proof>, CliError> {
     let Some(filter) = &prepared.request.filter else {
         let said = "the seccomp layer is off, so there is nothing to prove: leave out --without seccomp";
         return Err(CliError::Said(said.to_owned()));
@@ -103,7 +109,7 @@ async fn compare(prepared: &Prepared) -> Result<Option<Proof>, CliError> {
         return Ok(None);
     }
     let disagreements = disagreements(&first, &native, again.as_ref());
-    Ok(Some(Proof { supervised: first, native, disagreements, lacking }))
+    Ok(Some(Proof { supervised: first, native, disagreements, lacking, remedy }))
 }
 
 impl Proof {
@@ -163,19 +169,14 @@ impl Proof {
         if self.lacking.is_empty() {
             return String::new();
         }
-        let (head, remedy) = if self.lacks_the_start() {
-            (
-                "The profile refuses calls with which an engine starts the program:",
-                "add them: hotcell seccomp learn --into PROFILE FILE",
-            )
+        let head = if self.lacks_the_start() {
+            "The profile refuses calls with which an engine starts the program:"
         } else {
-            (
-                "This engine did not miss them, but others need, when they start the program:",
-                "hotcell seccomp learn --into PROFILE FILE adds them",
-            )
+            "This engine did not miss them, but others need, when they start the program:"
         };
+        let remedy = format!("{} allows them", self.remedy);
         let row = |needed: &&Needed| [cell(needed.call), cell(format!("{}: {}", needed.by, needed.why))];
         let rows: Vec<_> = self.lacking.iter().map(row).collect();
-        format!("\n{CARE}{head}{CARE:#}\n{}  {DIM}→ {}{DIM:#}\n", table(2, &rows), fill(remedy, 4, 4))
+        format!("\n{CARE}{head}{CARE:#}\n{}  {DIM}→ {}{DIM:#}\n", table(2, &rows), fill(&remedy, 4, 4))
     }
 }
