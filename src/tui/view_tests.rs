@@ -212,19 +212,15 @@ fn an_exposing_policy_is_red_in_the_header_and_says_so_in_words() {
 
 #[test]
 fn the_state_of_the_cell_is_a_word_in_its_colour() {
-    let ready: fn(Size) -> State = fixture::ready;
-    for (made, word, role) in [
-        (ready, "READY", Role::Good),
-        (fixture::running, "RUNNING", Role::Accent),
-        (fixture::held, "HELD", Role::Caution),
-        (fixture::lost, "NO ENGINE", Role::Bad),
-    ] {
-        let state = made(STANDARD);
-        let buffer = draw(&state);
-        let style = style_at(&buffer, word);
+    let says = |state: &State, word: &str, role: Role| {
+        let style = style_at(&draw(state), word);
         assert_eq!(style.fg, state.theme.style(role).fg, "{word}");
         assert!(style.add_modifier.contains(Modifier::REVERSED), "{word}");
-    }
+    };
+    says(&fixture::ready(STANDARD), "READY", Role::Good);
+    says(&fixture::running(STANDARD), "RUNNING", Role::Accent);
+    says(&fixture::held(STANDARD), "HELD", Role::Caution);
+    says(&fixture::lost(STANDARD), "NO ENGINE", Role::Bad);
 }
 
 #[test]

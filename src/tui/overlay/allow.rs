@@ -180,9 +180,7 @@ impl Allow {
             Choice::NoSys => {
                 format!("refuse {call} with ENOSYS: the C library then takes {}", instead(call).unwrap_or("another"))
             }
-            Choice::Sweep => {
-                "allow this and every call of low risk that this run still makes; others are still held".to_owned()
-            }
+            Choice::Sweep => "allow this and every call of low risk of this run; others are still held".to_owned(),
             Choice::Refused { low, edits } => {
                 let calls = counted(edits.len() as u64, "call");
                 let risky: Vec<&str> = edits.iter().map(Edit::call).filter(|call| !is_low(call)).collect();
