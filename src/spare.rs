@@ -61,13 +61,13 @@ pub fn make(become_it: Become) {
 /// where there is no spare that could.
 pub fn start(name: &str, words: &[&str], stdin: BorrowedFd<'_>) -> bool {
     let Some(spare) = SPARE.get() else { return false };
-    let order = [&[name], words].concat().join("\0");
+    let message = [&[name], words].concat().join("\0");
     let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut room);
     let fds = [stdin];
-    order.len() <= LONGEST
+    message.len() <= LONGEST
         && control.push(SendAncillaryMessage::ScmRights(&fds))
-        && sendmsg(&spare.orders, &[IoSlice::new(order.as_bytes())], &mut control, SendFlags::NOSIGNAL).is_ok()
+        && sendmsg(&spare.orders, &[IoSlice::new(message.as_bytes())], &mut control, SendFlags::NOSIGNAL).is_ok()
 }
 
 /// Sends the spare home and waits until it has ended, and what it forked too but for a reaper at work.
