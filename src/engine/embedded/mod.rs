@@ -172,12 +172,11 @@ impl EmbeddedEngine {
             return Ok(None);
         }
         let groups = order.groups;
-        let program = match self.held.get() {
-            Some(held) => held,
-            None => {
-                let held = Program::hold(&self.program)?;
-                self.held.get_or_init(|| held)
-            }
+        let program = if let Some(held) = self.held.get() {
+            held
+        } else {
+            let held = Program::hold(&self.program)?;
+            self.held.get_or_init(|| held)
         };
         let mut command = match groups {
             Manner::Delegated => cgroups::in_scope(&place.name()),
