@@ -277,7 +277,12 @@ fn every_denied_call_is_counted(engine: Engine) {
     let report = Hotcell::hardened(engine).with(&["--without", "cpu", "--timeout", "60s"]).report(&specimen);
     report.held();
     let denials = report.denials_of("connect");
-    assert_eq!((denials.len(), &denials[0]["count"]), (1, &json!(100_000)), "{report}");
+    let counted: u64 = denials.iter().map(|denial| denial["count"].as_u64().unwrap()).sum();
+    assert_eq!(counted, 100_000, "{report}");
+    // They are one denial, and a second one for those whose line could not be read in time on a busy machine.
+    let located = denials.iter().filter(|denial| denial["source"].is_object()).count();
+    let late = denials.iter().filter(|denial| denial["source_note"].is_string()).count();
+    assert!(located == 1 && late <= 1 && denials.len() == located + late, "{report}");
 }
 
 fn repeats_are_one_denial_and_two_processes_are_two(engine: Engine) {
