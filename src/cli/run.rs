@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
+use super::layers::LayerArgs;
+use super::signals::stop_on_signals;
 use super::{CliError, Common, engine, runtime, text};
 use crate::config::{Config, host_environment};
-use crate::engine::EngineError;
 use crate::files;
 use crate::plan::{CellPlan, Request};
-use crate::policy::{Bytes, Layer, Policy};
+use crate::policy::Bytes;
 use crate::profile;
 use crate::run::{
     Answers, Breakpoints, EventKind, HeldCall, Outcome, RunEvent, Summary, Verdict, event_json, summary_json, to_line,
@@ -43,17 +43,8 @@ pub struct RunArgs {
     /// The specimen's language, where its name, shebang and content do not tell
     #[arg(long, value_name = "NAME")]
     language: Option<String>,
-    #[arg(long, value_name = "POLICY", help = "A policy's name or file [default: hardened, or $HOTCELL_POLICY]")]
-    policy: Option<String>,
-    /// Set a layer for this run, such as memory=64m or network=bridge; may be repeated
-    #[arg(long = "layer", value_name = "NAME=VALUE")]
-    layers: Vec<String>,
-    /// Switch a layer off for this run; may be repeated
-    #[arg(long, value_name = "LAYER")]
-    without: Vec<String>,
-    /// A seccomp profile: a shipped name, or a file in the OCI or Docker form
-    #[arg(long, value_name = "PROFILE")]
-    seccomp: Option<String>,
+    #[command(flatten)]
+    layers: LayerArgs,
     #[arg(
         long,
         value_name = "IMAGE",
@@ -147,8 +138,8 @@ struct Prepared {
 
 impl Prepared {
     fn new(common: &Common, arguments: &RunArgs) -> Result<Self, CliError> {
-        let config = common.load(arguments.image.clone(), arguments.policy.clone())?;
-        let policy = policy(&config, arguments)?;
+        let config = common.load(arguments.image.clone(), arguments.layers.policy.clone())?;
+        let policy = arguments.layers.settle(&config, arguments.timeout.as_deref())?;
         let specimen = specimen(&config, arguments)?;
         let filter = policy.seccomp.get().map(|choice| profile::load(choice, &config, &policy)).transpose()?;
         let stdin = match &arguments.stdin {
@@ -159,8 +150,7 @@ impl Prepared {
                 source,
             })?),
         };
-        let named = arguments.layers.iter().any(|layer| layer.starts_with("runtime="));
-        let runtime_named = policy.runtime.get().filter(|_| named).map(|runtime| runtime.0.clone());
+        let runtime_named = arguments.layers.runtime_named(&policy).map(str::to_owned);
         let request =
             Request { policy, filter, image: String::new(), native: arguments.native, host_env: host_environment() };
         let answers = answers(&arguments.on_denial)?;
@@ -171,17 +161,7 @@ impl Prepared {
         let control = stop_on_signals()?;
         let engine = engine::connect(&self.config).await?;
         let capabilities = engine.capabilities().await?;
-        if let Some(name) = &self.runtime_named
-            && !(capabilities.runtimes.contains(name)
-                && (capabilities.runtime_choice || *name == capabilities.default_runtime))
-        {
-            return Err(EngineError::RuntimeUnknown {
-                runtime: name.clone(),
-                registered: capabilities.runtimes,
-                endpoint: engine.endpoint().clone(),
-            }
-            .into());
-        }
+        engine::has_runtime(&*engine, &capabilities, self.runtime_named.as_deref())?;
         let request = Request { image: self.config.image_for(capabilities.kind).to_owned(), ..self.request };
         let plan = CellPlan::new(request, &capabilities, &supervise::kernel());
         let site = Site {
@@ -236,36 +216,6 @@ fn answers(how: &str) -> Result<Option<Answers>, CliError> {
     }
 }
 
-fn policy(config: &Config, arguments: &RunArgs) -> Result<Policy, CliError> {
-    let mut policy = Policy::load(&config.policy, &config.dirs.policies())?;
-    for change in &arguments.layers {
-        let Some((name, value)) = change.split_once('=') else {
-            let change = visible(change.as_bytes());
-            return Err(CliError::Said(format!(
-                "--layer {change}: write NAME=VALUE, such as memory=64m; --without NAME switches a layer off"
-            )));
-        };
-        policy.set(Layer::from_name(name)?, value)?;
-    }
-    if let Some(profile) = &arguments.seccomp {
-        policy.set(Layer::Seccomp, &own_profile(config, profile))?;
-    }
-    if let Some(time) = &arguments.timeout {
-        policy.set(Layer::Timeout, time)?;
-    }
-    for name in &arguments.without {
-        policy.set_on(Layer::from_name(name)?, false);
-    }
-    profile::absolute_seccomp(&mut policy);
-    Ok(policy)
-}
-
-/// The path of the user's own profile of that name; any other name as it is.
-fn own_profile(config: &Config, name: &str) -> String {
-    let own = config.dirs.seccomp().join(format!("{name}.json"));
-    if !name.contains('/') && own.is_file() { own.to_string_lossy().into_owned() } else { name.to_owned() }
-}
-
 fn specimen(config: &Config, arguments: &RunArgs) -> Result<Specimen, CliError> {
     let (languages, forced, cap) = (&config.languages, arguments.language.as_deref(), config.max_size);
     match &arguments.file {
@@ -279,32 +229,6 @@ fn specimen(config: &Config, arguments: &RunArgs) -> Result<Specimen, CliError> 
 
 fn shown(path: &Path) -> String {
     visible(path.as_os_str().as_encoded_bytes())
-}
-
-/// Becomes [`Control::Stop`] at the first signal that asks hotcell to end; at the second, hotcell ends at once and the reaper
-/// removes the cell.
-fn stop_on_signals() -> Result<watch::Receiver<Control>, CliError> {
-    let listen = |kind| signal(kind).map_err(|source| CliError::Io { doing: "listening for signals", source });
-    let mut signals =
-        [listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?];
-    let (reviewer, control) = watch::channel(Control::Go);
-    tokio::spawn(async move {
-        any(&mut signals).await;
-        // A run that is over already needs no stopping.
-        let _ = reviewer.send(Control::Stop);
-        any(&mut signals).await;
-        std::process::exit(130);
-    });
-    Ok(control)
-}
-
-async fn any(signals: &mut [Signal; 3]) {
-    let [interrupt, terminate, hangup] = signals;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
-    }
 }
 
 /// Answers held calls as was written down before.
