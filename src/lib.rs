@@ -1,7 +1,7 @@
 //! hotcell runs untrusted code where you can watch it.
 //!
 //! ```text
-//! cli ─► tui ─► supervise ─► engine ─► plan ─► policy, seccomp, specimen ─► run
+//! cli ─► tui, drill ─► supervise ─► engine ─► plan ─► policy, seccomp, specimen ─► run
 //! ```
 //!
 //! | module | what it is | pure |
@@ -18,6 +18,7 @@
 //! | [`files`] | files of the user's, read and written with care | no |
 //! | [`config`] | file + environment + arguments → validated settings | no |
 //! | [`profile`] | seccomp profiles by name or path, compiled for this machine | no |
+//! | [`drill`] | the corpus of probes, the drill and the matrix: which layer holds what | all but its `cells` and `scene` |
 //! | [`spare`] | this process forked early, to become monitors and reapers | no |
 //! | [`tui`] | the workbench: state, update, panes | its `update` and views |
 //! | [`cli`] | one file a subcommand | no |
@@ -30,6 +31,7 @@
 pub mod cli;
 pub mod config;
 pub mod diagnose;
+pub mod drill;
 pub mod engine;
 pub mod files;
 pub mod image;

@@ -12,8 +12,9 @@ use std::sync::Mutex;
 use std::thread;
 
 use common::host::{self, Segment};
-use common::probe::{Evidence, Need, Probe, Succeeds};
-use common::{Engine, Hotcell, Report, Specimen, on_every_engine};
+use common::{Engine, Hotcell, Report, Specimen, annotated, on_every_engine};
+use hotcell::drill::corpus;
+use hotcell::drill::probe::{Change, Evidence, Need, Probe, Succeeds};
 use hotcell::policy::Layer;
 use serde_json::{Value, json};
 
@@ -25,7 +26,7 @@ const WORKERS: usize = 2;
 
 #[test]
 fn every_probe_says_what_it_tries_who_holds_it_and_when_it_succeeds_and_has_a_twin() {
-    let probes = Probe::all();
+    let probes = corpus::probes().unwrap();
     assert!(probes.iter().filter(|probe| probe.layer.is_some() && probe.under.is_empty()).count() >= 40);
     let readme = fs::read_to_string(Specimen::fixture("README.md").path).unwrap();
     for probe in &probes {
@@ -59,7 +60,7 @@ fn technique_is_well_formed(said: &str) -> bool {
 
 fn each_probe_is_held_by_the_layers_it_names_and_by_no_other_and_its_twin_by_none(engine: Engine) {
     let scene = Scene::set(engine);
-    let probes = Probe::all();
+    let probes = corpus::probes().unwrap();
     let queue = Mutex::new(probes.iter());
     let failed = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -69,7 +70,7 @@ fn each_probe_is_held_by_the_layers_it_names_and_by_no_other_and_its_twin_by_non
                     let proof = AssertUnwindSafe(|| {
                         scene.prove_twin(probe);
                         // The others are not for a layer to hold, and have tests of their own.
-                        if probe.layer.is_some() || probe.succeeds == Succeeds::Never {
+                        if probe.is_to_be_held() {
                             scene.prove(probe);
                         }
                     });
@@ -151,7 +152,7 @@ impl Scene {
     fn prove(&self, probe: &Probe) {
         let specimen = self.specimen(probe, &probe.name);
         let run = |options: &[String]| self.run(probe, options).report(&specimen);
-        let mut under = probe.under.clone();
+        let mut under = arguments(&probe.under);
         if probe.evidence == [Evidence::Deadline] {
             under.extend(["--timeout", "1s"].map(str::to_owned));
         }
@@ -167,14 +168,14 @@ impl Scene {
             eprintln!("{} at {:?}: this machine is too busy to come to the limit", probe.name, self.engine);
         } else {
             contained(probe, &held);
-            annotated(probe, &held);
+            told_by_line(probe, &held);
             for layer in &probe.behind {
                 self.alone(probe, *layer, run);
             }
         }
         let reached = match &probe.succeeds {
             Succeeds::With(_) if probe.needs == Some(Need::Internet) => return,
-            Succeeds::With(options) => run(options),
+            Succeeds::With(changes) => run(&arguments(changes)),
             Succeeds::Never => {
                 run(&without(probe.layers())).held();
                 return;
@@ -228,7 +229,11 @@ impl Scene {
 
 /// `--without` each of them.
 fn without(layers: impl Iterator<Item = Layer>) -> Vec<String> {
-    layers.flat_map(|layer| ["--without".to_owned(), layer.name().to_owned()]).collect()
+    arguments(&layers.map(Change::Off).collect::<Vec<_>>())
+}
+
+fn arguments(changes: &[Change]) -> Vec<String> {
+    changes.iter().flat_map(Change::arguments).collect()
 }
 
 #[track_caller]
@@ -287,13 +292,13 @@ fn words_of(errno: &str) -> &'static str {
 
 /// The lines told for the denials of a Python probe are those that its comments name, and all of them.
 #[track_caller]
-fn annotated(probe: &Probe, report: &Report) {
+fn told_by_line(probe: &Probe, report: &Report) {
     let place = |denial: &Value| {
         let call = denial["syscall"].as_str().unwrap().to_owned();
         Some((denial["source"]["line"].as_u64()?, call))
     };
     let told: BTreeSet<_> = report.denials().iter().filter_map(place).collect();
-    assert_eq!(told, probe.annotations(), "{report}");
+    assert_eq!(told, annotated(&probe.text), "{report}");
 }
 
 on_every_engine!(each_probe_is_held_by_the_layers_it_names_and_by_no_other_and_its_twin_by_none,);

@@ -105,6 +105,17 @@ pub(super) fn fill(text: &str, first: usize, hang: usize) -> String {
     filled
 }
 
+/// Text that stands for itself in Markdown, in a table too.
+pub(super) fn markdown(text: &str) -> String {
+    text.chars().fold(String::new(), |mut out, character| {
+        if matches!(character, '\\' | '|' | '<' | '`' | '*' | '_' | '[' | ']') {
+            out.push('\\');
+        }
+        out.push(character);
+        out
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,17 +1,22 @@
 //! The command line: one file a subcommand. Arguments are parsed here and
 //! nowhere else; each subcommand gives back hotcell's exit status.
 
+mod bench;
 mod config;
 mod doctor;
+mod drill;
 mod engine;
 mod error;
 mod image;
+mod layers;
 mod layout;
+mod matrix;
 mod once;
 mod pages;
 mod policy;
 mod run;
 mod seccomp;
+mod signals;
 mod text;
 mod workbench;
 
@@ -50,6 +55,8 @@ const EXAMPLES: &str = "Examples:
   hotcell run suspicious.py                       the default policy, `hardened`
   hotcell run --without network suspicious.py     one layer off
   hotcell run --layer memory=64m --format json -  from standard input, as JSON
+  hotcell drill                                   which layer holds what on this host
+  hotcell matrix suspicious.py                    which layers it takes to hold it
   hotcell doctor                                  what this host can give
   hotcell image build                             make the sandbox image
 
@@ -90,6 +97,10 @@ impl Common {
 enum Command {
     /// Run a specimen to its end and tell what was denied, used and printed
     Run(run::RunArgs),
+    /// Try every probe of the corpus against this host and tell which layer held each
+    Drill(drill::DrillArgs),
+    /// Run a specimen with each layer away and each alone, and tell which are load-bearing
+    Matrix(matrix::MatrixArgs),
     /// Tell which engines and layers this host can give, and why not
     Doctor(doctor::DoctorArgs),
     /// Make, take in, list or remove images
@@ -158,7 +169,7 @@ fn parsed(arguments: &[OsString]) -> ExitCode {
             // Nothing better can be done where even this cannot be printed.
             let _ = error.print();
             // A specimen may well exit with clap's 2; a run that never was says so.
-            let running = arguments.get(1).is_some_and(|word| word == "run");
+            let running = arguments.get(1).is_some_and(|word| word == "run" || word == "matrix");
             ExitCode::from(if running && error.use_stderr() {
                 COULD_NOT
             } else {
@@ -175,6 +186,8 @@ fn dispatch(cli: Cli) -> ExitCode {
     };
     let (result, failure) = match command {
         Command::Run(arguments) => (run::run(&common, &arguments), COULD_NOT),
+        Command::Drill(arguments) => (drill::drill(&common, &arguments), drill::COULD_NOT),
+        Command::Matrix(arguments) => (matrix::matrix(&common, &arguments), COULD_NOT),
         Command::Doctor(arguments) => (doctor::doctor(&common, &arguments), 1),
         Command::Image(command) => (image::image(&common, &command), 1),
         Command::Policy(command) => (policy::policy(&common, &command), 1),

@@ -8,15 +8,16 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::layers::LayerArgs;
+use super::signals::stop_on_signals;
 use super::{CliError, Common, engine, text};
 use crate::config::{Config, host_environment};
-use crate::engine::{Capabilities, EngineError};
+use crate::engine::Capabilities;
 use crate::plan::{CellPlan, Filter, Request, Watch};
-use crate::policy::{Layer, Policy};
+use crate::policy::Policy;
 use crate::profile::{self, LoadError};
 use crate::run::{Enforcement, Outcome, RunEvent};
 use crate::specimen::Specimen;
@@ -37,14 +38,8 @@ pub struct CellArgs {
     /// The specimen's language, where its name, shebang and content do not tell
     #[arg(long, value_name = "NAME")]
     pub language: Option<String>,
-    #[arg(long, value_name = "POLICY", help = "A policy's name or file [default: hardened, or $HOTCELL_POLICY]")]
-    pub policy: Option<String>,
-    /// Set a layer for this run, such as memory=64m or network=bridge; may be repeated
-    #[arg(long = "layer", value_name = "NAME=VALUE")]
-    pub layers: Vec<String>,
-    /// Switch a layer off for this run; may be repeated
-    #[arg(long, value_name = "LAYER")]
-    pub without: Vec<String>,
+    #[command(flatten)]
+    pub layers: LayerArgs,
     #[arg(
         long,
         value_name = "IMAGE",
@@ -89,12 +84,11 @@ impl Prepared {
         arguments: &CellArgs,
         seccomp: Option<&str>,
     ) -> Result<(Self, Compiling), CliError> {
-        let config = common.load(arguments.image.clone(), arguments.policy.clone())?;
-        let policy = policy(&config, arguments, seccomp)?;
+        let config = common.load(arguments.image.clone(), arguments.layers.policy.clone())?;
+        let policy = arguments.layers.settle(&config, seccomp, arguments.timeout.as_deref())?;
         let filter = Compiling::of(&policy, &config);
         let specimen = specimen(&config, arguments)?;
-        let named = arguments.layers.iter().any(|layer| layer.starts_with("runtime="));
-        let runtime_named = policy.runtime.get().filter(|_| named).map(|runtime| runtime.0.clone());
+        let runtime_named = arguments.layers.runtime_named(&policy).map(str::to_owned);
         let request = Request {
             policy,
             filter: None,
@@ -124,17 +118,7 @@ impl Prepared {
         let control = stop_on_signals()?;
         let engine = engine::connect(&self.config).await?;
         let capabilities = engine.capabilities().await?;
-        if let Some(name) = &self.runtime_named
-            && !(capabilities.runtimes.contains(name)
-                && (capabilities.runtime_choice || *name == capabilities.default_runtime))
-        {
-            return Err(EngineError::RuntimeUnknown {
-                runtime: name.clone(),
-                registered: capabilities.runtimes,
-                endpoint: engine.endpoint().clone(),
-            }
-            .into());
-        }
+        engine::has_runtime(&*engine, &capabilities, self.runtime_named.as_deref())?;
         let site = Site {
             engine,
             engine_version: capabilities.version.clone(),
@@ -264,36 +248,6 @@ impl Station {
     }
 }
 
-fn policy(config: &Config, arguments: &CellArgs, seccomp: Option<&str>) -> Result<Policy, CliError> {
-    let mut policy = Policy::load(&config.policy, &config.dirs.policies())?;
-    for change in &arguments.layers {
-        let Some((name, value)) = change.split_once('=') else {
-            let change = visible(change.as_bytes());
-            return Err(CliError::Said(format!(
-                "--layer {change}: write NAME=VALUE, such as memory=64m; --without NAME switches a layer off"
-            )));
-        };
-        policy.set(Layer::from_name(name)?, value)?;
-    }
-    if let Some(profile) = seccomp {
-        policy.set(Layer::Seccomp, &own_profile(config, profile))?;
-    }
-    if let Some(time) = &arguments.timeout {
-        policy.set(Layer::Timeout, time)?;
-    }
-    for name in &arguments.without {
-        policy.set_on(Layer::from_name(name)?, false);
-    }
-    profile::absolute_seccomp(&mut policy);
-    Ok(policy)
-}
-
-/// The path of the user's own profile of that name; any other name as it is.
-fn own_profile(config: &Config, name: &str) -> String {
-    let own = config.dirs.seccomp().join(format!("{name}.json"));
-    if !name.contains('/') && own.is_file() { own.to_string_lossy().into_owned() } else { name.to_owned() }
-}
-
 fn specimen(config: &Config, arguments: &CellArgs) -> Result<Specimen, CliError> {
     let (languages, forced, cap) = (&config.languages, arguments.language.as_deref(), config.max_size);
     match &arguments.file {
@@ -308,30 +262,4 @@ fn specimen(config: &Config, arguments: &CellArgs) -> Result<Specimen, CliError>
 /// A path, safe to show.
 pub fn shown(path: &Path) -> String {
     visible(path.as_os_str().as_encoded_bytes())
-}
-
-/// Becomes [`Control::Stop`] at the first signal that asks hotcell to end; at the second, hotcell ends at once and the reaper
-/// removes the cell.
-fn stop_on_signals() -> Result<watch::Receiver<Control>, CliError> {
-    let listen = |kind| signal(kind).map_err(|source| CliError::Io { doing: "listening for signals", source });
-    let mut signals =
-        [listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?];
-    let (reviewer, control) = watch::channel(Control::Go);
-    tokio::spawn(async move {
-        any(&mut signals).await;
-        // A run that is over already needs no stopping.
-        let _ = reviewer.send(Control::Stop);
-        any(&mut signals).await;
-        std::process::exit(130);
-    });
-    Ok(control)
-}
-
-async fn any(signals: &mut [Signal; 3]) {
-    let [interrupt, terminate, hangup] = signals;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
-    }
 }

@@ -11,7 +11,7 @@ use anstyle::Style;
 
 use super::CliError;
 use super::layout::{BAD, BOLD, CARE, DIM, GOOD, fill};
-use crate::policy::Policy;
+use crate::policy::{Exposure, Policy};
 use crate::run::{
     Denial, DenialId, EventKind, Force, LayerState, LimitKind, Observation, Outcome, RunEvent, Stream, Summary,
 };
@@ -53,10 +53,15 @@ pub fn aside(message: &str) {
     note(paint(DIM, message));
 }
 
+/// Something of the host that a policy leaves open.
+pub fn exposed(exposure: &Exposure) {
+    note(format_args!("{} {}", paint(CARE, "exposed:"), exposure.what));
+}
+
 /// What a reviewer should know before the specimen runs.
 pub fn before(policy: &Policy, specimen: &Specimen) {
     for exposure in policy.exposures() {
-        note(format_args!("{} {}", paint(CARE, "exposed:"), exposure.what));
+        exposed(&exposure);
     }
     let scan = specimen.hidden();
     for finding in &scan.findings {

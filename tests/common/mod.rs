@@ -7,7 +7,6 @@ pub mod cells;
 pub mod dockerd;
 pub mod host;
 pub mod liar;
-pub mod probe;
 pub mod screen;
 pub mod user;
 
@@ -22,6 +21,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use hotcell::drill::probe::with_line;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -131,11 +131,9 @@ impl Specimen {
 
     /// One of `fixtures/` with another line in the place of the one that begins as `line` does up to its `=`.
     pub fn fixture_with(name: &str, line: &str) -> Self {
-        let key = line.split_inclusive('=').next().unwrap();
         let text = fs::read_to_string(Self::fixture(name).path).unwrap();
-        assert_eq!(text.lines().filter(|old| old.starts_with(key)).count(), 1, "{name} has one line `{key}`");
-        let lines = text.lines().map(|old| if old.starts_with(key) { line } else { old });
-        Self::file(name, lines.collect::<Vec<_>>().join("\n").as_bytes())
+        let text = with_line(&text, line).unwrap_or_else(|| panic!("{name} has one line that begins as `{line}`"));
+        Self::file(name, text.as_bytes())
     }
 
     /// Python.

@@ -132,7 +132,7 @@ pub fn seccomp(common: &Common, command: &SeccompCommand) -> Result<u8, CliError
         }
         SeccompCommand::Minimize(arguments) => improve::minimize(&open(&arguments.conditions)?, arguments),
         SeccompCommand::Learn(arguments) => {
-            let conditions = Conditions { policy: arguments.cell.policy.clone() };
+            let conditions = Conditions { policy: arguments.cell.layers.policy.clone() };
             learn::learn(common, &open(&conditions)?, arguments)
         }
         SeccompCommand::Prove(arguments) => prove::prove(common, arguments),
