@@ -17,6 +17,10 @@ use crate::run::Sample;
 
 const CONTROLLERS: [&str; 6] = ["memory", "cpu", "cpuacct", "pids", "blkio", "devices"];
 
+/// Those of version 1 that limit nothing here: a cell has a group in them so as to see no further than that, for at
+/// the top of each hierarchy stands a file that names a program for the kernel to start (`release_agent`).
+const OTHERS: [&str; 8] = ["cpuset", "freezer", "net_cls", "net_prio", "perf_event", "hugetlb", "rdma", "misc"];
+
 /// A value that a v1 limit file shows for "no limit" is this or more: `PAGE_COUNTER_MAX` in bytes.
 const V1_UNLIMITED: u64 = i64::MAX.cast_unsigned() / 4096 * 4096;
 
@@ -74,9 +78,13 @@ impl Cgroup {
             if controllers.is_empty() {
                 unified = mounts.iter().find(|mount| mount.kind == "cgroup2").map(|mount| Place::new(mount, path));
             }
-            for name in CONTROLLERS.into_iter().filter(|name| controllers.split(',').any(|have| have == *name)) {
-                let mount = mounts.iter().find(|mount| mount.kind == "cgroup" && mount.has(name))?;
-                places.insert(name, Place::new(mount, path));
+            let is_here = |name: &&str| controllers.split(',').any(|have| have == *name);
+            let mount = |name: &str| mounts.iter().find(|mount| mount.kind == "cgroup" && mount.has(name));
+            for name in CONTROLLERS.into_iter().filter(is_here) {
+                places.insert(name, Place::new(mount(name)?, path));
+            }
+            for name in OTHERS.into_iter().filter(is_here) {
+                places.extend(mount(name).map(|mount| (name, Place::new(mount, path))));
             }
         }
         if !places.is_empty() {
@@ -101,7 +109,7 @@ impl Cgroup {
             }
             fs::create_dir_all(directory)?;
         }
-        Ok(())
+        self.places.get("cpuset").map_or(Ok(()), |Place { directory, mount }| inherit_cpus(directory, mount))
     }
 
     /// The files by which a process of one thread puts itself into them: by writing 0. On version 1 it is the one that
@@ -284,6 +292,20 @@ fn share_controllers(directory: &Path, mount: &Path) -> io::Result<()> {
         for controller in have.split_whitespace() {
             // A limit that needs one that is not given tells so when it is set.
             let _ = fs::write(group.join("cgroup.subtree_control"), format!("+{controller}"));
+        }
+    }
+    Ok(())
+}
+
+/// Gives every group from a mount down to `directory` the CPUs and memory nodes of the one above it, where it has none
+/// yet: nobody can be in a cpuset without any.
+fn inherit_cpus(directory: &Path, mount: &Path) -> io::Result<()> {
+    let below: Vec<&Path> = directory.ancestors().take_while(|path| *path != mount).collect();
+    for group in below.into_iter().rev() {
+        for file in ["cpuset.cpus", "cpuset.mems"] {
+            if fs::read_to_string(group.join(file))?.trim().is_empty() {
+                fs::write(group.join(file), fs::read_to_string(group.join("..").join(file))?)?;
+            }
         }
     }
     Ok(())

@@ -247,7 +247,8 @@ def left():
         groups = glob.glob("/sys/fs/cgroup/hotcell/hotcell-*")
         return scopes + groups + glob.glob(f"{RUN_DIR}/hotcell-*") + glob.glob(f"{RUN_DIR}/embedded/*")
     listed = subprocess.run([CLIENT, "ps", "-aq", "--filter", "label=hotcell.owner"], capture_output=True, text=True, check=True)
-    return listed.stdout.split() + os.listdir(RUN_DIR)
+    # The shim that all cells share is no cell's.
+    return listed.stdout.split() + [name for name in os.listdir(RUN_DIR) if name != "shim"]
 
 
 def killed():
