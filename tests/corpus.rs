@@ -184,7 +184,7 @@ impl Scene {
         };
         if self.lacks(probe) {
             missing(&reached);
-        } else if probe.layer == Some(Layer::Cpu) && reached.status() == 2 {
+        } else if probe.layer == Some(Layer::Cpu) && reached.status() != 0 && reached.limit("CPU throttled").is_none() {
             eprintln!("{} at {:?}: this machine is too busy to tell that nothing stops it", probe.name, self.engine);
         } else if probe.layer == Some(Layer::Output) {
             assert!(reached.status() == 0 && reached.json["truncated"] == false, "{reached}");
