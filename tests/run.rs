@@ -386,7 +386,9 @@ fn over_tcp(engine: Engine) -> String {
 fn an_engine_elsewhere_is_asked_for_figures_and_its_process_numbers_are_not_looked_up_here(engine: Engine) {
     let uid = common::own_uid();
     let hotcell = Hotcell::at(&over_tcp(engine)).with(&["--layer", &format!("user={uid}:{uid}")]);
-    let report = hotcell.report(&Specimen::python("import time\nprint('REACHED')\ntime.sleep(3)"));
+    // An engine takes its own time for figures: two seconds each, and the first may be of before the start.
+    let code = "import time\nprint('REACHED')\nend = time.monotonic() + 6\nwhile time.monotonic() < end:\n    pass\n";
+    let report = hotcell.report(&Specimen::python(code));
     report.reached().tells_layer("caps", true, "unverified").tells_layer("memory", true, "unverified");
     assert_eq!((&report.json["enforcement"], &report.json["denials_observable"]), (&json!("native"), &json!(false)));
     assert!(report.json["cpu_ms"].as_f64().unwrap() > 0.0, "{report}");
