@@ -35,6 +35,9 @@ const LATE_CREATE: [Duration; 2] = [Duration::from_millis(250), Duration::from_m
 /// How often an engine that does not answer in time is asked.
 const ATTEMPTS: u32 = 6;
 
+/// What kept an engine from removing a cell may be over by then.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(1);
+
 /// How often, and how many times, a cell that is made and not yet started is looked at.
 const START_LOOK: Duration = Duration::from_millis(50);
 const START_LOOKS: u32 = 14;
@@ -121,11 +124,11 @@ pub fn reap(remains: &Remains) -> Result<(), ReapError> {
     Ok(directory?)
 }
 
-/// An engine that is too busy to answer is asked again; one that is gone is not.
+/// An engine that is too busy to answer, or fails to remove the cell, is asked again; one that is gone is not.
 async fn remove_patiently(remains: &Remains, was_made: bool) -> Result<(), EngineError> {
     for _ in 1..ATTEMPTS {
         match remove_cell(remains, was_made).await {
-            Err(EngineError::Timeout { .. }) => {}
+            Err(EngineError::Timeout { .. } | EngineError::Api { .. }) => tokio::time::sleep(BETWEEN_ATTEMPTS).await,
             done => return done,
         }
     }
