@@ -84,7 +84,7 @@ docker_config() {
   driver=$(docker -H unix:///var/run/docker.sock info -f '{{.Driver}}' 2>/dev/null || :)
   if command -v runsc >/dev/null; then
     # ptrace works without KVM; network none because this host may refuse gVisor's.
-    runsc="\"runsc\": {\"path\": \"$(command -v runsc)\", \"runtimeArgs\": [\"--platform=ptrace\", \"--network=none\"]}"
+    runsc="\"runsc\": {\"path\": \"$(command -v runsc)\", \"runtimeArgs\": [\"--platform=ptrace\", \"--network=none\", \"--oci-seccomp\"]}"
   else
     say "runsc is not installed: tests of gVisor cannot run"
   fi

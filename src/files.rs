@@ -87,6 +87,28 @@ pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 /// # Errors
 /// [`FileError::NotAFile`] where something else is there, or what the system says.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    let (path, old) = replaced(path)?;
+    // Never open to more than the old file, not for a moment.
+    let half = create_beside(&path, bytes, old.as_ref().map_or(mode, |old| mode & old.mode()))?;
+    let placed = old.map_or(Ok(()), |old| dress(&half, &old)).and_then(|()| fs::rename(&half, &path));
+    if placed.is_err() {
+        let _ = fs::remove_file(&half);
+    }
+    Ok(placed?)
+}
+
+/// Whether a file could be written by [`replace`], as far as that is known before: another one is made beside it, and
+/// removed.
+///
+/// # Errors
+/// As [`replace`].
+pub fn check_replaceable(path: &Path) -> Result<(), FileError> {
+    let (path, _) = replaced(path)?;
+    Ok(fs::remove_file(create_beside(&path, &[], 0o600)?)?)
+}
+
+/// Where a file is to be written, and the one that is there.
+fn replaced(path: &Path) -> Result<(PathBuf, Option<Metadata>), FileError> {
     // What is not there leads nowhere.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let old = match fs::metadata(&path) {
@@ -95,13 +117,7 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
         Err(error) => return Err(error.into()),
     };
     old.as_ref().map_or(Ok(()), check)?;
-    // Never open to more than the old file, not for a moment.
-    let half = create_beside(&path, bytes, old.as_ref().map_or(mode, |old| mode & old.mode()))?;
-    let placed = old.map_or(Ok(()), |old| dress(&half, &old)).and_then(|()| fs::rename(&half, &path));
-    if placed.is_err() {
-        let _ = fs::remove_file(&half);
-    }
-    Ok(placed?)
+    Ok((path, old))
 }
 
 /// Writes a file under a name of its own in the same directory.
@@ -178,6 +194,23 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn whether_a_file_could_be_written_is_known_before_and_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        check_replaceable(&file).unwrap();
+        fs::write(&file, "old").unwrap();
+        check_replaceable(&file).unwrap();
+        assert_eq!(
+            (entries(dir.path()), fs::read_to_string(&file).unwrap()),
+            (vec!["file".to_owned()], "old".to_owned())
+        );
+        let refused = |path: &Path| check_replaceable(path).unwrap_err().to_string();
+        assert_eq!(refused(dir.path()), "it is a directory, not a file");
+        assert_eq!(refused(&dir.path().join("none/file")), "No such file or directory (os error 2)");
+        assert_eq!(entries(dir.path()), ["file"]);
     }
 
     #[test]

@@ -18,7 +18,7 @@
 //! | [`files`] | files of the user's, read and written with care | no |
 //! | [`config`] | file + environment + arguments → validated settings | no |
 //! | [`profile`] | seccomp profiles by name or path, compiled for this machine | no |
-//! | [`drill`] | the corpus of probes, the drill and the matrix: which layer holds what | all but its `cells` and `scene` |
+//! | [`drill`] | the corpus of probes, the drill, the matrix, the lessons: which layer holds what | all but its `cells`, `drilling`, `filling` and `scene` |
 //! | [`spare`] | this process forked early, to become monitors and reapers | no |
 //! | [`tui`] | the workbench: state, update, panes | its `update` and views |
 //! | [`cli`] | one file a subcommand | no |

@@ -13,8 +13,8 @@ use crate::engine::{
     Bind, Capabilities, CellCaps, CellIo, CellName, CellNetwork, CellSeccomp, CellSpec, EngineKind, OWNER_LABEL,
 };
 use crate::policy::{Layer, NetworkMode, OutputCaps, Policy, User};
-use crate::run::{Enforcement, Observation, SpecimenFacts};
-use crate::seccomp::{Action, Profile, Program};
+use crate::run::{Enforcement, Observation, SpecimenFacts, attribution};
+use crate::seccomp::{Action, Arch, Asked, Profile, Program, syscall_number};
 use crate::specimen::Specimen;
 
 /// Where the cell sees the specimen.
@@ -44,6 +44,8 @@ pub enum Watch {
     /// Nothing.
     #[default]
     Refusals,
+    /// Nothing, and only what the filter refuses is looked at: not how other calls end.
+    Filter,
     /// Every call.
     Uses,
     /// What this program would refuse, were it in the place of the policy's; the policy's stays in force.
@@ -122,13 +124,21 @@ impl CellPlan {
             (None, Enforcement::Native) => Observation::NotObservable(
                 "native enforcement: the engine's filter refuses in the kernel and tells nobody".to_owned(),
             ),
-            (None, Enforcement::Supervised) if request.filter.is_none() && request.watch == Watch::Refusals => {
+            (None, Enforcement::Supervised)
+                if request.filter.is_none() && matches!(request.watch, Watch::Refusals | Watch::Filter) =>
+            {
                 Observation::NotObservable("the seccomp layer is off: no call is filtered, so none is seen".to_owned())
             }
             (None, Enforcement::Supervised) => Observation::Live,
         };
         let mut unavailable = unavailable(engine, kernel, enforcement);
         unavailable.extend(beyond_the_embedded(&request.policy, engine, own_kernel));
+        unavailable.extend(engine.without_seccomp.contains(&runtime).then(|| {
+            let reason = format!(
+                "{runtime} leaves profiles out: add \"--oci-seccomp\" to its \"runtimeArgs\" in the engine's daemon.json"
+            );
+            (Layer::Seccomp, reason)
+        }));
         let runtime_asked = request.policy.runtime.on && no_runtime.is_none();
         unavailable.extend(no_runtime.map(|reason| (Layer::Runtime, reason)));
         let warnings = landlock_shortfall(&request.policy, kernel)
@@ -263,15 +273,17 @@ impl CellPlan {
     pub fn judge(&self) -> Option<Program> {
         let filter = self.request.filter.as_ref().map(|filter| filter.program.clone());
         match self.request.watch {
-            Watch::Refusals => filter,
+            Watch::Refusals | Watch::Filter => filter,
             Watch::Uses | Watch::Candidate(_) => Some(filter.unwrap_or_else(|| Program::always(Action::Allow))),
         }
     }
 
-    /// The filter that asks the listener: about what the policy's refuses, or about every call, where those are watched.
+    /// The filter that asks the listener: about what the policy's refuses and what other layers may refuse, or about every
+    /// call, where those are watched.
     fn listened(&self) -> Option<Program> {
         match self.request.watch {
-            Watch::Refusals => self.request.filter.as_ref().map(|filter| filter.program.supervised()),
+            Watch::Refusals => self.request.filter.as_ref().map(|filter| asking(&filter.program.supervised())),
+            Watch::Filter => self.request.filter.as_ref().map(|filter| filter.program.supervised()),
             Watch::Uses | Watch::Candidate(_) => Some(Program::always(Action::Notify)),
         }
     }
@@ -311,6 +323,13 @@ impl CellPlan {
             filter: self.listened().map_or_else(Vec::new, |program| program.to_bytes()),
         })
     }
+}
+
+/// Asked about what another layer may refuse, too.
+fn asking(filter: &Program) -> Program {
+    let asked = |(call, bits): (&str, Option<(u32, u32)>)| Some(Asked { nr: syscall_number(call)?, bits });
+    let asked: Vec<_> = attribution::asked_about().into_iter().filter_map(asked).collect();
+    Arch::native().audit_token().map_or_else(|| filter.clone(), |arch| filter.asking(arch, &asked))
 }
 
 /// The specimen's command line inside the cell.

@@ -55,6 +55,19 @@ pub struct Text {
     pub json: String,
 }
 
+/// The filter that a policy asks for: of its own profile, or of the one that takes its place where that is edited; none
+/// where the layer is off.
+///
+/// # Errors
+/// A profile that cannot be had or does not compile.
+pub fn of(policy: &Policy, edited: Option<&Profile>, config: &Config) -> Result<Option<Filter>, LoadError> {
+    let filter = |choice| match edited {
+        Some(profile) => Ok(Filter { profile: profile.clone(), program: compile(profile, Arch::native())? }),
+        None => load(choice, config, policy),
+    };
+    policy.seccomp.get().map(filter).transpose()
+}
+
 /// The profile of a policy's `seccomp` layer, compiled for this kernel. The capabilities that the policy keeps decide
 /// the conditional rules of Docker's profiles.
 ///

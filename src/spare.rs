@@ -3,17 +3,22 @@
 //!
 //! ```text
 //! hotcell ──order: name, words, standard input──► spare ──fork──► the subcommand of these words
+//!    │                                              └────fork──► the prepared ─► the subcommand of these words
+//!    └──one order───────────────────────────────────────────────────┘
 //! ```
+//!
+//! The prepared is forked at once, makes what can be made before there is an order, and waits for one.
 //!
 //! It is a session of its own and ends when hotcell does. An order that is sent is as
 //! good as carried out: it is read even where hotcell has died meanwhile.
 
-#![allow(unsafe_code, reason = "fork(2), and what the kernel put on the stack")]
+mod ffi;
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -24,6 +29,7 @@ use rustix::net::{
 };
 use rustix::process::{Pid, PidfdFlags, WaitOptions, pidfd_open, setsid, wait, waitpid};
 
+use self::ffi::fork;
 use crate::kernel::cgroup;
 
 /// The longest order, in bytes: paths, mostly.
@@ -35,24 +41,32 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// What runs a subcommand: the words behind the program's name, and the exit status.
 pub type Become = fn(&[String]) -> i32;
 
+/// What the prepared makes; false where it is of no use to anybody.
+pub type Prepare = fn() -> bool;
+
 struct Spare {
     orders: OwnedFd,
+    /// For the prepared.
+    order: OwnedFd,
+    /// It was sent.
+    is_ordered: AtomicBool,
     process: Pid,
 }
 
 static SPARE: OnceLock<Spare> = OnceLock::new();
 
 /// Makes the spare. The calling process must have one thread only. Without one, whoever asks starts the program anew.
-pub fn make(become_it: Become) {
-    let Ok((ours, theirs)) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None) else {
-        return;
-    };
+pub fn make(become_it: Become, prepare: Prepare) {
+    let pair = || socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
+    let (Ok((orders, theirs)), Ok((order, prepared))) = (pair(), pair()) else { return };
     match fork() {
         Ok(None) => {
-            drop(ours);
-            serve(theirs, become_it)
+            drop((orders, order));
+            serve(theirs, prepared, become_it, prepare)
         }
-        Ok(Some(process)) => drop(SPARE.set(Spare { orders: ours, process })),
+        Ok(Some(process)) => {
+            drop(SPARE.set(Spare { orders, order, is_ordered: AtomicBool::new(false), process }));
+        }
         Err(_) => {}
     }
 }
@@ -60,35 +74,44 @@ pub fn make(become_it: Become) {
 /// Has the spare become a subcommand, under this name, with this standard input, no output and no environment; false
 /// where there is no spare that could.
 pub fn start(name: &str, words: &[&str], stdin: BorrowedFd<'_>) -> bool {
-    let Some(spare) = SPARE.get() else { return false };
+    SPARE.get().is_some_and(|spare| send(&spare.orders, name, words, stdin))
+}
+
+/// The same with the prepared, once.
+pub fn start_prepared(name: &str, words: &[&str], stdin: BorrowedFd<'_>) -> bool {
+    let first = SPARE.get().filter(|spare| !spare.is_ordered.swap(true, Ordering::Relaxed));
+    first.is_some_and(|spare| send(&spare.order, name, words, stdin))
+}
+
+fn send(orders: &OwnedFd, name: &str, words: &[&str], stdin: BorrowedFd<'_>) -> bool {
     let message = [&[name], words].concat().join("\0");
     let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut room);
     let fds = [stdin];
     message.len() <= LONGEST
         && control.push(SendAncillaryMessage::ScmRights(&fds))
-        && sendmsg(&spare.orders, &[IoSlice::new(message.as_bytes())], &mut control, SendFlags::NOSIGNAL).is_ok()
+        && sendmsg(orders, &[IoSlice::new(message.as_bytes())], &mut control, SendFlags::NOSIGNAL).is_ok()
 }
 
-/// Sends the spare home and waits until it has ended, and what it forked too but for a reaper at work.
-pub fn dismiss() {
+/// Sends the spare home: there are no more orders for it. It ends while this process does other things.
+pub fn release() {
     if let Some(spare) = SPARE.get() {
-        let _ = shutdown(&spare.orders, Shutdown::Both);
+        for orders in [&spare.orders, &spare.order] {
+            let _ = shutdown(orders, Shutdown::Both);
+        }
+    }
+}
+
+/// The same, and waits until it has ended, and what it forked too but for a reaper at work.
+pub fn dismiss() {
+    release();
+    if let Some(spare) = SPARE.get() {
         let _ = rustix::io::retry_on_intr(|| waitpid(Some(spare.process), WaitOptions::empty()));
     }
 }
 
-/// `None` in the child.
-fn fork() -> io::Result<Option<Pid>> {
-    // SAFETY: this process has one thread, so no lock and no allocation is left half done in the child.
-    match unsafe { libc::fork() } {
-        -1 => Err(io::Error::last_os_error()),
-        child => Ok(Pid::from_raw(child)),
-    }
-}
-
 /// The spare's whole life.
-fn serve(orders: OwnedFd, become_it: Become) -> ! {
+fn serve(orders: OwnedFd, order: OwnedFd, become_it: Become, prepare: Prepare) -> ! {
     // Signals meant for the workbench's terminal are not for it, and its streams are not to be held open.
     let _ = setsid();
     let _ = rustix::process::chdir("/");
@@ -97,9 +120,22 @@ fn serve(orders: OwnedFd, become_it: Become) -> ! {
         let _ = rustix::stdio::dup2_stdout(&nothing);
         let _ = rustix::stdio::dup2_stderr(&nothing);
     }
+    anchor();
     // Whoever is forked needs them, and now is time.
     let _ = cgroup::hierarchies();
     let mut forked = Vec::new();
+    match fork() {
+        Ok(None) => {
+            drop(orders);
+            let ordered = if prepare() { next(&order) } else { None };
+            drop(order);
+            std::process::exit(ordered.map_or(0, |(words, stdin)| serve_as(&words, stdin, become_it)))
+        }
+        Ok(Some(process)) => forked.extend(pidfd_open(process, PidfdFlags::empty())),
+        Err(_) => {}
+    }
+    // Where the prepared is not there, whoever sends it the order is told.
+    drop(order);
     while let Some((words, stdin)) = next(&orders) {
         match fork() {
             Ok(None) => {
@@ -114,6 +150,21 @@ fn serve(orders: OwnedFd, become_it: Become) -> ! {
     }
     await_all(&forked);
     std::process::exit(0)
+}
+
+/// Makes a process that keeps the kernel's tracepoints in use for as long as the spare lives: it spends the time that it
+/// takes the kernel to begin and to end with them, and nobody waits for it.
+fn anchor() {
+    let spare = rustix::process::getpid();
+    if let Ok(None) = fork() {
+        let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+        let held = crate::supervise::anchor();
+        while !held.is_empty() && rustix::process::getppid() == Some(spare) {
+            // Until the signal comes.
+            std::thread::park();
+        }
+        std::process::exit(0)
+    }
 }
 
 /// Waits for what has nothing left to do. A reaper at work takes longer, and is not waited for.
@@ -149,8 +200,7 @@ fn serve_as(words: &[String], stdin: OwnedFd, become_it: Become) -> i32 {
         return 1;
     }
     drop(stdin);
-    // SAFETY: there is one thread, so nobody else reads the environment.
-    unsafe { libc::clearenv() };
+    ffi::clear_environment();
     if !retitle(words) {
         return start_anew(words);
     }
@@ -166,13 +216,7 @@ fn retitle(words: &[String]) -> bool {
     if room.end.saturating_sub(room.start) <= text.len() {
         return false;
     }
-    let start = std::ptr::with_exposed_provenance_mut::<u8>(room.start);
-    // SAFETY: the kernel put both into this range of this process's stack at its start, and whoever reads them later finds
-    // a 0 at its end; there is one thread, which has given up the environment and asks for no arguments any more.
-    unsafe {
-        start.write_bytes(0, room.end - room.start);
-        start.copy_from_nonoverlapping(text.as_ptr(), text.len());
-    }
+    ffi::write_over(room, &text);
     true
 }
 

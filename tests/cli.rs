@@ -181,6 +181,20 @@ fn another_file_can_be_checked_before_it_is_put_in_force() {
 }
 
 #[test]
+fn every_layer_has_a_page_and_a_name_that_none_has_is_answered_with_the_nearest() {
+    let all = told(&["layers"]);
+    assert_eq!(all.lines().filter(|line| !line.starts_with(' ')).count(), 21, "{all}");
+    let page = told(&["layers", "pids", "--policy", "paranoid"]);
+    for part in ["pids: A limit on processes", "What it does not stop", "fork-bomb.py", "docker: --pids-limit 64"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let home = tempfile::tempdir().unwrap();
+    let output = hotcell(home.path(), &["layers", "secomp"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("did you mean `seccomp`?"), "{said}");
+}
+
+#[test]
 fn completions_know_the_subcommands_of_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         assert!(told(&["completions", shell]).contains("doctor"), "{shell}");

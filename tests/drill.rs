@@ -165,6 +165,26 @@ fn under_hardened_the_matrix_tells_who_stands_in_front_and_who_behind(engine: En
     assert_eq!(matrix["layers"].as_array().unwrap().len(), 16, "{matrix:#}");
 }
 
+/// One kernel for all runtimes but gVisor's, which has its own.
+fn the_same_specimen_runs_over_every_runtime_side_by_side(engine: Engine) {
+    let specimen = Specimen::fixture("runtime.py");
+    let matrix = matrix(engine, "network = \"none\"\ntimeout = \"60s\"\n", &specimen, &["--runtimes"]);
+    let marks = |name: &str| {
+        let runtimes = matrix["runtimes"].as_array().unwrap();
+        let runtime = runtimes.iter().find(|runtime| runtime["name"] == name).unwrap_or_else(|| panic!("{matrix:#}"));
+        ["all", "none"].map(|one| runtime[one]["mark"].as_str().map(str::to_owned))
+    };
+    let (host, own) = (Some("REACHED".to_owned()), Some("HELD".to_owned()));
+    assert_eq!(marks("runc"), [host.clone(), host], "{matrix:#}");
+    assert_eq!(marks("runsc"), [own.clone(), own], "{matrix:#}");
+}
+
+#[test]
+fn runtimes_stand_side_by_side_on_docker_and_without_a_daemon() {
+    the_same_specimen_runs_over_every_runtime_side_by_side(Engine::Docker);
+    the_same_specimen_runs_over_every_runtime_side_by_side(Engine::Embedded);
+}
+
 on_every_engine!(
     what_is_held_is_contained_and_the_layer_named_with_what_was_seen,
     what_is_not_held_is_told_and_the_exit_status_is_1,

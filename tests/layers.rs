@@ -49,6 +49,15 @@ fn the_network_layer_keeps_a_specimen_from_this_machines_loopback(engine: Engine
     assert_eq!(hardened.json["denials_observable"], false, "{hardened}");
 }
 
+fn without_a_network_the_cell_has_its_own_loopback(engine: Engine) {
+    let specimen = Specimen::python(
+        "import socket\ns = socket.create_server(('127.0.0.1', 0))\nsocket.create_connection(s.getsockname()).send(b'x')\nprint(s.accept()[0].recv(1))",
+    );
+    let report = Hotcell::hardened(engine).with(&["--layer", "seccomp=docker-default"]).report(&specimen);
+    report.tells_layer("network", true, true);
+    assert_eq!(report.stdout(), "b'x'\n", "{report}");
+}
+
 fn a_refused_connect_shows_the_decoded_address(engine: Engine) {
     let (port, specimen) = greeter();
     let report = Hotcell::hardened(engine).report(&specimen);
@@ -184,6 +193,8 @@ fn the_ulimits_layer_bounds_a_users_processes(engine: Engine) {
     let (off, on) = prove(engine, "ulimits", "nproc=32", &more, &Specimen::fixture("nproc.py"));
     assert!(off.limit("RLIMIT_NPROC reached").is_none(), "{off}");
     on.met("ulimits", "RLIMIT_NPROC reached");
+    let at = on.limit("RLIMIT_NPROC reached").unwrap()["at_ms"].as_f64().unwrap();
+    assert!(at <= on.duration_ms(), "it was met while the specimen ran: {on}");
 }
 
 fn the_user_layer_keeps_roots_files_from_the_specimen(engine: Engine) {
@@ -257,6 +268,11 @@ fn docker_without_userns_remap_says_that_there_is_no_user_namespace() {
 #[test]
 fn gvisor_runs_under_docker_and_says_that_denials_cannot_be_observed() {
     gvisor_runs_the_specimen_and_says_that_denials_cannot_be_observed(Engine::Docker);
+}
+
+#[test]
+fn gvisor_under_docker_applies_the_profile() {
+    gvisor_applies_the_profile(Engine::Docker);
 }
 
 #[test]
@@ -338,6 +354,14 @@ fn gvisor_runs_the_specimen_and_says_that_denials_cannot_be_observed(engine: Eng
     for layer in ["network", "seccomp", "caps", "rootfs", "runtime"] {
         report.tells_layer(layer, true, "unverified");
     }
+}
+
+/// It leaves a profile out unless it is told otherwise; what its kernel does cannot be read from here.
+fn gvisor_applies_the_profile(engine: Engine) {
+    let specimen = Specimen::fixture("bind-shell.py");
+    let runsc = ["--layer", "runtime=runsc", "--timeout", "60s"];
+    Hotcell::hardened(engine).with(&runsc).report(&specimen).held();
+    Hotcell::hardened(engine).with(&runsc).with(&["--without", "seccomp"]).report(&specimen).reached();
 }
 
 fn gvisor_answers_with_its_own_kernel(engine: Engine) {
@@ -426,6 +450,7 @@ macro_rules! on_every_engine_and_runc {
 
 on_every_engine_and_runc!(
     the_network_layer_keeps_a_specimen_from_this_machines_loopback,
+    without_a_network_the_cell_has_its_own_loopback,
     a_refused_connect_shows_the_decoded_address,
     the_rootfs_layer_keeps_root_from_writing_etc,
     the_tmpfs_layer_lets_nothing_in_tmp_be_executed,
@@ -453,6 +478,7 @@ on_every_engine_and_runc!(
     a_filter_of_an_ordinary_user_brings_no_new_privs_and_hotcell_says_so,
     a_layer_that_the_engine_silently_drops_is_told_as_not_in_force;
     embedded: gvisor_runs_the_specimen_and_says_that_denials_cannot_be_observed,
+    gvisor_applies_the_profile,
     gvisor_answers_with_its_own_kernel,
     a_user_namespace_is_had_and_its_root_is_nobody_on_this_machine,
     a_bridge_that_cannot_be_had_leaves_the_cell_without_a_network,

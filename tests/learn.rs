@@ -198,6 +198,10 @@ fn what_fails_is_learned_with_a_warning_and_what_cannot_be_read_stays(engine: En
     let told = seccomp(engine, "learn", &["--into", broken.to_str().unwrap()], &failing);
     assert!(told.status == 1 && !told.stderr.contains("run 1"), "nothing is run for a file that is no profile: {told}");
     assert_eq!(fs::read_to_string(&broken).unwrap(), "{");
+    let nowhere = directory.path().join("none/mine.json");
+    let told = seccomp(engine, "learn", &["--into", nowhere.to_str().unwrap()], &failing);
+    let says = told.stderr.contains("none/mine.json could not be written") && told.stderr.contains("nothing was run");
+    assert!(told.status == 1 && says && !told.stderr.contains("run 1"), "{told}");
 }
 
 /// The same program, beside its profile by strace: on this machine, outside a cell, with the root that the embedded

@@ -107,6 +107,7 @@ fn of_etc_nothing_is_seen_but_what_interpreters_need(engine: Engine) {
         "nsswitch.conf",
         "passwd",
         "pki",
+        "resolv.conf",
         "ssl",
         "timezone",
     ];
@@ -117,6 +118,8 @@ fn of_etc_nothing_is_seen_but_what_interpreters_need(engine: Engine) {
     assert!(lines[0].ends_with("False"), "{report}");
     assert!(!lines[0].contains("'home'") && !lines[0].contains("'boot'"), "{report}");
     assert!(lines.iter().skip(1).all(|line| line.ends_with("[]")), "no private key: {report}");
+    let asked = Hotcell::hardened(engine).report(&Specimen::python("print(open('/etc/resolv.conf').read(), end='')"));
+    assert_eq!(asked.stdout(), "nameserver 192.0.2.53\n", "not whom this machine asks: {asked}");
     let users =
         Hotcell::hardened(engine).report(&Specimen::python("import pwd\nprint([u.pw_name for u in pwd.getpwall()])"));
     assert_eq!(users.stdout(), "['root', 'nobody', 'cell']\n", "{users}");

@@ -1,5 +1,5 @@
 //! The tuning bench by keys alone, in a real pseudo-terminal on real engines: from a profile that cannot start Python to
-//! one that Docker takes and under which the specimen runs as it does supervised.
+//! one that Docker, Podman and runc take and under which the specimen runs as it does supervised.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use common::screen::Screen;
 use common::user::User;
-use common::{Engine, Specimen, on_every_engine};
+use common::{Engine, Hotcell, Specimen, on_every_engine};
 
 const ESCAPE: &str = "\x1b";
 const ENTER: &str = "\r";
@@ -34,16 +34,21 @@ print(json.dumps({'threads': len(out), 'each': sorted(set(out))}))
 
 const OUTPUT: &str = r#"{"threads": 4, "each": [["7f5d1618", true]]}"#;
 
+/// The row that is selected in what lies over the screen; none in a frame that is half drawn.
+fn selected(text: &str) -> Option<&str> {
+    text.split_once("║ ▸")?.1.split('║').next()
+}
+
 /// Moves to the row that says this, and takes it.
 fn take(screen: &mut Screen, row: &str) {
     for _ in 0..20 {
-        let text = screen.text();
-        if text.lines().any(|line| line.contains('▸') && line.contains(row)) {
+        let before = screen.until("a row", |text| selected(text).is_some());
+        if selected(&before).is_some_and(|selected| selected.contains(row)) {
             screen.send(ENTER);
             return;
         }
         screen.send("j");
-        screen.until("the next row", |now| now != text);
+        screen.until("the next row", |now| selected(now).is_some_and(|now| Some(now) != selected(&before)));
     }
     panic!("no row {row}:\n{}", screen.text());
 }
@@ -87,7 +92,7 @@ fn save(screen: &mut Screen, path: &str) {
 }
 
 #[test]
-fn from_a_profile_that_cannot_start_python_to_one_that_docker_takes_by_keys_alone() {
+fn from_a_profile_that_cannot_start_python_to_one_that_engines_take_by_keys_alone() {
     let (user, engine) = (User::new(), Engine::Docker);
     let specimen = Specimen::python(SCRIPT);
     let mut screen = user.open(engine, &specimen.path, 120, 36);
@@ -131,8 +136,14 @@ fn from_a_profile_that_cannot_start_python_to_one_that_docker_takes_by_keys_alon
     let code = fs::read_to_string(&specimen.path).unwrap();
     let arguments =
         ["run", "--rm", "--security-opt", &seccomp, "--security-opt", "no-new-privileges", "--cap-drop", "ALL"];
-    let told = engine.client(&[&arguments[..], &[engine.image(), "python3", "-c", &code]].concat());
-    assert_eq!(told.trim(), OUTPUT);
+    let arguments = [&arguments[..], &[engine.image(), "python3", "-c", &code]].concat();
+    assert_eq!(engine.client(&arguments).trim(), OUTPUT);
+    let mut podman = Command::new("podman");
+    let podman = podman.args(["--url", &Engine::Podman.address()]).args(&arguments).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&podman.stdout).trim(), OUTPUT, "{podman:?}");
+    let tuned = ["--native", "--seccomp", path.to_str().unwrap()];
+    let report = Hotcell::hardened(Engine::EmbeddedRunc).with(&tuned).report(&specimen);
+    assert_eq!(report.stdout().trim(), OUTPUT, "{report}");
     // Without the edits nothing starts: they were needed.
     let seeds = user.home.path().join("seeds.json");
     fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/profiles/seccomp/seed-allowlist.json"), &seeds).unwrap();

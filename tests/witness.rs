@@ -10,11 +10,10 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use common::cells::{Bench, c, filter};
-use common::{Engine, annotated, on_every_engine, processes_of, within};
+use common::strace::Strace;
+use common::{Engine, annotated, on_every_engine};
 use hotcell::policy::Layer;
 use hotcell::run::{Denial, EventKind};
 use hotcell::seccomp::Action;
@@ -31,48 +30,15 @@ const REFUSED: [&str; 2] = ["= -1 EHWPOISON ", "= -1 ENOSYS "];
 /// A call that was refused: its name and each of its arguments.
 type Call = (String, Vec<String>);
 
-/// strace, attached to every process that a cell's shim will have.
-struct Witness {
-    strace: Child,
-    traces: tempfile::TempDir,
-    shim: i32,
-}
-
-impl Witness {
-    fn of(shim: i32) -> Self {
-        let traces = tempfile::tempdir().unwrap();
-        let strace = Command::new("strace")
-            .args(["-f", "-ff", "-q", "-X", "verbose", "-s", "4096", "-e", "raw=ioctl", "-o"])
-            .arg(traces.path().join("trace"))
-            .args(["-p", &shim.to_string()])
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("strace is installed: scripts/setup.sh test");
-        within(Duration::from_secs(10), || {
-            let status = fs::read_to_string(format!("/proc/{shim}/status")).unwrap();
-            let by = status.lines().find_map(|line| line.strip_prefix("TracerPid:")).map(str::trim);
-            if by == Some(&strace.id().to_string()) { Ok(()) } else { Err(status) }
-        });
-        Self { strace, traces, shim }
-    }
-
-    /// What was refused, and how often; told once all that it traces is gone.
-    fn refused(mut self) -> BTreeMap<Call, u64> {
-        self.strace.wait().unwrap();
-        let mut calls = BTreeMap::new();
-        for file in fs::read_dir(self.traces.path()).unwrap() {
-            let path = file.unwrap().path();
-            if path.extension().is_some_and(|pid| pid == self.shim.to_string().as_str()) {
-                continue;
-            }
-            let bytes = fs::read(path).unwrap();
-            for line in refused(&String::from_utf8_lossy(&bytes)) {
-                *calls.entry(call(line)).or_default() += 1;
-            }
+/// What strace saw refused, and how often; told once all that it traces is gone.
+fn refused_by(witness: Strace) -> BTreeMap<Call, u64> {
+    let mut calls = BTreeMap::new();
+    for trace in witness.traces().values() {
+        for line in refused(trace) {
+            *calls.entry(call(line)).or_default() += 1;
         }
-        calls
     }
+    calls
 }
 
 /// The lines of one process's trace that tell of a refused call: it failed with the mark, or the process was killed in it.
@@ -318,23 +284,18 @@ fn run(bench: &Bench, path: &Path) -> (Vec<Denial>, BTreeMap<Call, u64>) {
     let specimen = load(path);
     let settings = [(Layer::Timeout, "60s"), (Layer::Ulimits, "nproc=256")];
     let cell = bench.cell(bench.plan_under(bench.policy(&settings), profile), &specimen);
-    let witness = Witness::of(shim(bench));
+    let witness = Strace::of(bench.shim(), &["raw=ioctl"]);
     let (_, _, events) = bench.start(cell, specimen, Control::Go).end();
     let mut told: BTreeMap<_, Denial> = BTreeMap::new();
     for event in events {
-        if let EventKind::Denial(denial) = event.kind {
+        // What other layers refuse, fails with other errnos: tests/attribution.rs looks at that.
+        if let EventKind::Denial(denial) = event.kind
+            && denial.layer == Layer::Seccomp
+        {
             told.insert(denial.id, denial);
         }
     }
-    (told.into_values().collect(), witness.refused())
-}
-
-/// The first process of the only cell of a bench, which waits for its specimen.
-fn shim(bench: &Bench) -> i32 {
-    match processes_of(bench.uid)[..] {
-        [shim] => shim,
-        ref others => panic!("one shim was to wait: {others:?}"),
-    }
+    (told.into_values().collect(), refused_by(witness))
 }
 
 /// Denials whose line is another than the comments say, and comments of lines that no denial has. Calls of programs

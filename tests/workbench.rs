@@ -51,13 +51,15 @@ fn a_hostile_specimen_is_opened_run_seen_denied_rerun_and_left_without_a_trace(e
     screen.send("jj ");
     screen.wait_for("[ ] tmpfs");
     screen.send("r");
-    let text = screen.until("the end of the run", |text| text.contains("ENDED") && text.contains("denied by seccomp"));
+    let text = screen.until("the end of the run", |text| text.contains("ENDED") && text.contains("1 by seccomp"));
     assert!(text.contains("socket") && text.contains("EPERM"), "{text}");
     assert!(text.contains("HELD: every step"), "the specimen's own output: {text}");
     assert!(text.contains("in force"), "{text}");
-    assert!(text.contains("1 line with denials"), "{text}");
+    // Three layers refused a call each; the first of them was seen only once it had ended, and has no line.
+    assert!(text.contains("1 by rootfs") && text.contains("1 by user"), "{text}");
+    assert!(text.contains("2 lines with denials"), "{text}");
     screen.send("3");
-    screen.send("gL");
+    screen.send("gjL");
     let text = screen.until("the line of the call", |text| text.contains('▶'));
     let line = text.lines().find(|line| line.contains('▶')).unwrap_or_default();
     assert!(line.contains("socket.create_connection"), "{line}");
@@ -148,7 +150,7 @@ fn five_thousand_pasted_lines_are_taken_at_once_and_run() {
     let lines: Vec<String> = (0..4998).map(|n| format!("x += {n} # \u{202e}hidden\n")).collect();
     let text = format!("x = 0\n{}print('the sum is', x)\n", lines.concat());
     screen.paste(&text);
-    screen.wait_for("pasted 5000 lines");
+    screen.wait_for("pasted 5,000 lines");
     screen.wait_for("<U+202E>");
     screen.send("r");
     screen.wait_for("the sum is 12487503");

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench                  all of it, under five minutes
-//! cargo bench -- denied        one part: calls, denied, embedded, output, start or workbench
+//! cargo bench -- denied        one part: calls, denied, embedded, matrix, output, start or workbench
 //! ```
 //!
 //! Rivals take turns within each round, so that a busy machine slows both; read the ratios. Nothing is asserted of
@@ -11,6 +11,7 @@
 mod calls;
 mod denied;
 mod embedded;
+mod matrix;
 mod measure;
 mod output;
 #[allow(dead_code, reason = "the tests use all of it")]
@@ -27,10 +28,11 @@ use measure::{Bench, Failure};
 /// A part's name and what it does.
 type Part = (&'static str, fn(&Bench) -> Result<(), Failure>);
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("calls", calls::measure),
     ("denied", denied::measure),
     ("embedded", embedded::measure),
+    ("matrix", matrix::measure),
     ("output", output::measure),
     ("start", start::measure),
     ("workbench", workbench::measure),

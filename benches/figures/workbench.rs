@@ -37,7 +37,6 @@ pub fn measure(bench: &Bench) -> Result<(), Failure> {
 
 fn command(bench: &Bench, arguments: &[&str]) -> CommandBuilder {
     let mut command = CommandBuilder::new(HOTCELL);
-    command.args(["--engine", &bench.docker, "--image", IMAGE]);
     command.args(arguments);
     let home = bench.path("home");
     command.env("XDG_CONFIG_HOME", &home);
@@ -47,11 +46,18 @@ fn command(bench: &Bench, arguments: &[&str]) -> CommandBuilder {
     command
 }
 
-fn open(bench: &Bench, arguments: &[&str]) -> Screen {
+/// Opens the workbench with these arguments.
+pub fn start(bench: &Bench, arguments: &[&str]) -> Screen {
     Screen::start(command(bench, arguments), SIZE.0, SIZE.1)
 }
 
-fn leave(mut screen: Screen) {
+/// Opens it on Docker.
+fn open(bench: &Bench, arguments: &[&str]) -> Screen {
+    start(bench, &[&["--engine", &bench.docker, "--image", IMAGE], arguments].concat())
+}
+
+/// Leaves it.
+pub fn leave(mut screen: Screen) {
     screen.send("q");
     screen.ended();
 }
@@ -141,7 +147,8 @@ fn keys(screen: &mut Screen) -> Vec<f64> {
     times
 }
 
-fn percentile(sorted: &[f64]) -> f64 {
+/// What 99 of 100 stay below.
+pub fn percentile(sorted: &[f64]) -> f64 {
     sorted[(sorted.len() * 99 / 100).min(sorted.len() - 1)]
 }
 
@@ -214,7 +221,8 @@ fn resident(pid: u32) -> Result<f64, Failure> {
     memory(pid, "VmRSS:")
 }
 
-fn peak(pid: u32) -> Result<f64, Failure> {
+/// The most memory that a process ever had, in MiB.
+pub fn peak(pid: u32) -> Result<f64, Failure> {
     memory(pid, "VmHWM:")
 }
 

@@ -176,6 +176,9 @@ fn become_specimen(
     if plan.no_new_privs {
         sys::set_no_new_privs().map_err(at(Stage::NoNewPrivs))?;
     }
+    sys::take_environment(&plan.env.0);
+    let mut room = [0; _];
+    let found = sys::find(&plan.argv.0, &mut room);
     let listener = match plan.filter {
         [] => NO_FILTER,
         filter => install(filter).map_err(at(Stage::Seccomp))?,
@@ -185,7 +188,7 @@ fn become_specimen(
     while handshake.page.released.load(Ordering::Acquire) == 0 {
         core::hint::spin_loop();
     }
-    Err((Stage::Exec, sys::execute(&plan.argv.0, &plan.env.0)))
+    Err((Stage::Exec, sys::execute(found, &plan.argv.0)))
 }
 
 fn set_rlimits(plan: &Plan<'_>) -> Result<(), Errno> {

@@ -339,12 +339,54 @@ unsafe extern "C" {
     static mut environ: *const *const c_char;
 }
 
-/// Becomes the program, found by PATH of its own environment; returns only on failure.
-pub fn execute(argv: &[*const c_char], env: &[*const c_char]) -> Errno {
-    // SAFETY: both arrays end in NULL and point at NUL-ended strings of the
-    // packet; no other thread reads `environ`.
+/// Gives this process its environment.
+pub fn take_environment(env: &[*const c_char]) {
+    // SAFETY: the array ends in NULL and points at NUL-ended strings of the packet, which outlives the process's
+    // program; no other thread reads `environ`.
+    unsafe { environ = env.as_ptr() };
+}
+
+/// A path of the greatest length.
+pub type Path = [u8; libc::PATH_MAX as usize];
+
+/// The first file of the program's name in the directories of PATH that may be executed; `None` where there is none, or
+/// the name is a path itself.
+pub fn find<'a>(argv: &[*const c_char], room: &'a mut Path) -> Option<&'a CStr> {
+    // SAFETY: the array's strings end in NUL, and so does what is found, which nobody changes.
+    let string = |text: *const c_char| (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) });
+    let name = string(*argv.first()?)?.to_bytes_with_nul();
+    // SAFETY: the name ends in NUL.
+    let path = string(unsafe { libc::getenv(c"PATH".as_ptr()) })?.to_bytes();
+    let mut directories = path.split(|byte| *byte == b':');
+    let leads_to_it = |directory: &[u8]| {
+        // SAFETY: what was joined ends in NUL.
+        join(directory, name, room).is_some() && unsafe { libc::access(room.as_ptr().cast(), libc::X_OK) } == 0
+    };
+    let is_found = !name.contains(&b'/') && directories.any(leads_to_it);
+    CStr::from_bytes_until_nul(room).ok().filter(|_| is_found)
+}
+
+/// `None` where there is no room, or the directory is the working directory.
+fn join(directory: &[u8], name: &[u8], room: &mut Path) -> Option<()> {
+    if directory.is_empty() {
+        return None;
+    }
+    let (before, rest) = room.split_at_mut_checked(directory.len())?;
+    let (slash, rest) = rest.split_first_mut()?;
+    before.copy_from_slice(directory);
+    *slash = b'/';
+    rest.get_mut(..name.len())?.copy_from_slice(name);
+    Some(())
+}
+
+/// Becomes the program: the one that was found, or, where that is none after all, what the C library finds by PATH.
+/// Returns only on failure.
+pub fn execute(found: Option<&CStr>, argv: &[*const c_char]) -> Errno {
+    // SAFETY: the arrays end in NULL and point at NUL-ended strings of the packet.
     unsafe {
-        environ = env.as_ptr();
+        if let Some(found) = found {
+            libc::execve(found.as_ptr(), argv.as_ptr(), environ);
+        }
         libc::execvp(argv[0], argv.as_ptr());
     }
     errno()

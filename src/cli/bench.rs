@@ -2,16 +2,47 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use super::signals::stop_on_signals;
-use super::{CliError, engine, text};
-use crate::config::{Config, host_environment};
-use crate::drill::cells::Bench;
-use crate::policy::Policy;
-use crate::supervise::{self, Control, Owner, Site};
+use clap::Args;
 use tokio::sync::watch;
 
-/// Cells at a time where nothing else is said.
-pub(super) const JOBS: u32 = 2;
+use super::layers::LayerArgs;
+use super::signals::stop_on_signals;
+use super::{CliError, Common, engine, text};
+use crate::config::{Config, host_environment};
+use crate::drill::cells::{Bench, JOBS};
+use crate::policy::Policy;
+use crate::supervise::{self, Control, Owner, Site};
+
+/// What every cell of them has.
+#[derive(Args, Debug)]
+pub(super) struct BenchArgs {
+    #[command(flatten)]
+    pub layers: LayerArgs,
+    /// A seccomp profile: a shipped name, or a file in the OCI or Docker form
+    #[arg(long, value_name = "PROFILE")]
+    seccomp: Option<String>,
+    #[arg(
+        long,
+        value_name = "IMAGE",
+        help = "The image the cells are made from [default: code-sandbox:latest, with embedded host, or $HOTCELL_IMAGE]"
+    )]
+    image: Option<String>,
+    /// How many cells stand at a time
+    #[arg(long, value_name = "N", default_value_t = JOBS, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub jobs: u32,
+}
+
+impl BenchArgs {
+    /// The configuration, and the policy that it and the command line come to.
+    ///
+    /// # Errors
+    /// A configuration, a policy or a layer's setting that cannot be had.
+    pub(super) fn settle(&self, common: &Common) -> Result<(Config, Policy), CliError> {
+        let config = common.load(self.image.clone(), self.layers.policy.clone())?;
+        let policy = self.layers.settle(&config, self.seccomp.as_deref(), None)?;
+        Ok((config, policy))
+    }
+}
 
 /// Connects to the engine for a policy, and says what of the host that policy leaves open.
 ///
@@ -36,7 +67,8 @@ pub(super) async fn connect(
         owner: Owner::this_process().map_err(|source| CliError::Io { doing: "reading /proc", source })?,
         reaper: supervise::OWN_PROGRAM.into(),
     };
-    let bench = Bench { site, capabilities, kernel: supervise::kernel(), config, host_env: host_environment() };
+    let (kernel, host_env) = (supervise::kernel(), host_environment());
+    let bench = Bench { site, capabilities, kernel, config, host_env, profile: None };
     Ok((bench, control))
 }
 

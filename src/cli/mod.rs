@@ -10,6 +10,7 @@ mod error;
 mod image;
 mod layers;
 mod layout;
+mod lesson;
 mod matrix;
 mod once;
 mod pages;
@@ -57,6 +58,7 @@ const EXAMPLES: &str = "Examples:
   hotcell run --layer memory=64m --format json -  from standard input, as JSON
   hotcell drill                                   which layer holds what on this host
   hotcell matrix suspicious.py                    which layers it takes to hold it
+  hotcell layers pids                             what a layer is, stops and does not
   hotcell doctor                                  what this host can give
   hotcell image build                             make the sandbox image
 
@@ -101,6 +103,8 @@ enum Command {
     Drill(drill::DrillArgs),
     /// Run a specimen with each layer away and each alone, and tell which are load-bearing
     Matrix(matrix::MatrixArgs),
+    /// Tell what each layer is, what it stops and what not, and which probe shows it
+    Layers(lesson::LessonArgs),
     /// Tell which engines and layers this host can give, and why not
     Doctor(doctor::DoctorArgs),
     /// Make, take in, list or remove images
@@ -140,7 +144,7 @@ pub fn main() -> ExitCode {
         return status;
     }
     if may_make_a_cell(&arguments) {
-        spare::make(serve);
+        spare::make(serve, embedded::prepare);
     }
     let status = parsed(&arguments);
     spare::dismiss();
@@ -188,6 +192,7 @@ fn dispatch(cli: Cli) -> ExitCode {
         Command::Run(arguments) => (run::run(&common, &arguments), COULD_NOT),
         Command::Drill(arguments) => (drill::drill(&common, &arguments), drill::COULD_NOT),
         Command::Matrix(arguments) => (matrix::matrix(&common, &arguments), COULD_NOT),
+        Command::Layers(arguments) => (lesson::layers(&common, &arguments), 1),
         Command::Doctor(arguments) => (doctor::doctor(&common, &arguments), 1),
         Command::Image(command) => (image::image(&common, &command), 1),
         Command::Policy(command) => (policy::policy(&common, &command), 1),

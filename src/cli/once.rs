@@ -15,11 +15,12 @@ use super::layers::LayerArgs;
 use super::signals::stop_on_signals;
 use super::{CliError, Common, engine, text};
 use crate::config::{Config, host_environment};
-use crate::engine::Capabilities;
+use crate::engine::{Capabilities, EngineKind};
 use crate::plan::{CellPlan, Filter, Request, Watch};
 use crate::policy::Policy;
 use crate::profile::{self, LoadError};
 use crate::run::{Enforcement, Outcome, RunEvent};
+use crate::spare;
 use crate::specimen::Specimen;
 use crate::supervise::{self, Cell, Control, Obeyed, Owner, Site, Stdin, Steering, Swept};
 use crate::text::visible;
@@ -117,6 +118,10 @@ impl Prepared {
     pub async fn station(&self) -> Result<Station, CliError> {
         let control = stop_on_signals()?;
         let engine = engine::connect(&self.config).await?;
+        if engine.endpoint().kind != EngineKind::Embedded {
+            // A daemon makes the cell: no mount of this machine's is to be kept for it meanwhile.
+            spare::release();
+        }
         let capabilities = engine.capabilities().await?;
         engine::has_runtime(&*engine, &capabilities, self.runtime_named.as_deref())?;
         let site = Site {

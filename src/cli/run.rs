@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::once::{CellArgs, Compiling, Prepared, shown};
 use super::{CliError, Common, block_on, text};
 use crate::files;
+use crate::plan::Watch;
 use crate::policy::Bytes;
 use crate::run::{
     Answers, Breakpoints, EventKind, HeldCall, Outcome, RunEvent, Summary, Verdict, event_json, summary_json, to_line,
@@ -32,6 +33,9 @@ pub struct RunArgs {
     /// Let the engine itself enforce the profile, as an exported `docker run` would; denials cannot be seen
     #[arg(long)]
     native: bool,
+    /// Tell what the seccomp profile refuses and nothing of other layers' refusals: opening a file to write costs less
+    #[arg(long, conflicts_with = "native")]
+    seccomp_only: bool,
     /// What becomes of calls that the profile refuses: deny, kill (the process), or a file of answers in JSON
     #[arg(long, value_name = "HOW", default_value = "deny", conflicts_with = "native")]
     on_denial: String,
@@ -101,6 +105,9 @@ struct Ready {
 fn prepare(common: &Common, arguments: &RunArgs) -> Result<Ready, CliError> {
     let (mut prepared, filter) = Prepared::unfiltered(common, &arguments.cell, arguments.seccomp.as_deref())?;
     prepared.request.native = arguments.native;
+    if arguments.seccomp_only {
+        prepared.request.watch = Watch::Filter;
+    }
     Ok(Ready { prepared, filter, answers: answers(&arguments.on_denial)? })
 }
 

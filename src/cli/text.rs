@@ -11,9 +11,10 @@ use anstyle::Style;
 
 use super::CliError;
 use super::layout::{BAD, BOLD, CARE, DIM, GOOD, fill};
-use crate::policy::{Exposure, Policy};
+use crate::policy::{Exposure, Layer, Policy};
+use crate::run::words::{counted, grouped};
 use crate::run::{
-    Denial, DenialId, EventKind, Force, LayerState, LimitKind, Observation, Outcome, RunEvent, Stream, Summary,
+    Denial, DenialId, EventKind, Force, Known, LayerState, LimitKind, Observation, Outcome, RunEvent, Stream, Summary,
 };
 use crate::specimen::Specimen;
 use crate::supervise::Swept;
@@ -138,6 +139,7 @@ impl Teller {
             | EventKind::Dropped { .. }
             | EventKind::Denial(_)
             | EventKind::Limit(_)
+            | EventKind::Failure(_)
             | EventKind::Used(_)
             | EventKind::Would(_)
             | EventKind::Break(_)
@@ -194,12 +196,12 @@ fn stamp(at: Duration) -> String {
 
 fn one_denial(denial: &Denial) -> String {
     format!(
-        "{} {}: {}({}) = {}  {}",
-        paint(BAD, "denied"),
+        "{} {}: {}({}){}  {}",
+        if denial.known == Known::Attempt { paint(CARE, "attempt") } else { paint(BAD, "denied") },
         denial.layer,
         paint(BOLD, &denial.syscall),
         denial.args.join(", "),
-        denial.refusal,
+        if denial.known == Known::Attempt { String::new() } else { format!(" = {}", denial.refusal) },
         paint(DIM, format_args!("{}{} {}", line_of(denial), denial.comm, denial.pid)),
     )
 }
@@ -238,7 +240,7 @@ fn report(summary: &Summary) -> Vec<String> {
     lines.extend(denials(summary));
     for limit in &summary.limits {
         let count = match limit.kind {
-            LimitKind::OutputCut(_) => format!("by {} bytes", limit.count),
+            LimitKind::OutputCut(_) => format!("by {}", counted(limit.count, "byte")),
             _ => format!("× {}", limit.count),
         };
         let text = format!("{}: {} {count}, first at {}", limit.kind.layer(), limit.kind.what(), time(limit.first));
@@ -265,10 +267,10 @@ fn used(summary: &Summary) -> String {
         _ => String::new(),
     };
     format!(
-        "memory peak {}, CPU {}{throttled}, {} processes at most",
+        "memory peak {}, CPU {}{throttled}, {} at most",
         figure(last.memory_peak.map(|peak| format!("{:.1} MiB", mib(peak.0)))),
         figure(last.cpu.map(time)),
-        figure(last.pids_peak.map(|pids| pids.to_string())),
+        last.pids_peak.map_or_else(|| "unknown processes".to_owned(), |pids| counted(pids, "process")),
     )
 }
 
@@ -281,8 +283,10 @@ fn output(summary: &Summary) -> String {
     let stream = |stream| {
         let totals = summary.stream(stream);
         match totals.dropped() {
-            0 => format!("{} {} bytes", stream.name(), totals.written),
-            dropped => format!("{} {} bytes ({dropped} dropped)", stream.name(), totals.written),
+            0 => format!("{} {}", stream.name(), counted(totals.written, "byte")),
+            dropped => {
+                format!("{} {} ({} dropped)", stream.name(), counted(totals.written, "byte"), grouped(dropped))
+            }
         }
     };
     format!("{}, {}", stream(Stream::Stdout), stream(Stream::Stderr))
@@ -294,7 +298,7 @@ fn in_force(layers: &[LayerState]) -> String {
         .filter(|state| state.asked && state.in_force == Force::Yes)
         .map(|state| state.layer.name())
         .collect();
-    let count = format!("{} layers:", held.len());
+    let count = format!("{}:", counted(held.len() as u64, "layer"));
     let names = fill(&held.join(" "), INDENT + count.len() + 1, INDENT);
     format!("{} {names}", paint(GOOD, count))
 }
@@ -323,21 +327,58 @@ fn not_in_force(layers: &[LayerState]) -> Vec<String> {
 
 fn denials(summary: &Summary) -> Vec<String> {
     let name = paint(BOLD, format_args!("{:<9}", "denials"));
-    let mut lines = match (summary.denials_incomplete(), summary.denied_calls()) {
-        (Some(reason), 0) => return vec![format!("{name} {}", paint(CARE, reason))],
-        (None, 0) => return vec![format!("{name} none")],
-        (Some(reason), seen) => {
-            vec![format!("{name} at least {} calls refused by seccomp: {reason}", paint(BAD, seen))]
-        }
-        (None, all) => vec![format!("{name} {} calls refused by seccomp", paint(BAD, all))],
+    let by: Vec<String> = summary.denied_by().iter().map(|(layer, calls)| format!("{calls} by {layer}")).collect();
+    let calls = format!("{} refused: {}", paint(BAD, counted(summary.denied_calls(), "call")), by.join(", "));
+    let mut lines = match (summary.denials_incomplete(), by.is_empty()) {
+        (Some(reason), true) => vec![format!("{name} {}", paint(CARE, reason))],
+        (None, true) => vec![format!("{name} none")],
+        (Some(reason), false) if summary.unseen.is_some() => vec![format!("{name} at least {calls}; {reason}")],
+        (Some(reason), false) => vec![
+            format!("{name} {calls}"),
+            format!(
+                "{:INDENT$}{}",
+                "",
+                paint(CARE, fill(&format!("seccomp's are not seen: {reason}"), INDENT, INDENT))
+            ),
+        ],
+        (None, false) => vec![format!("{name} {calls}")],
     };
+    if summary.attempts() > 0 {
+        let words = "of which the end was not seen, that a layer is expected to refuse";
+        lines.push(format!("{:10}{} {words}", "", paint(CARE, counted(summary.attempts(), "attempt"))));
+    }
     for denial in summary.denials.values().take(MOST_LISTED) {
-        lines.push(format!("{:10}{:>7} × {}({})", "", denial.count, denial.syscall, denial.args.join(", ")));
+        let (layer, syscall) = (denial.layer, &denial.syscall);
+        lines.push(format!("{:10}{:>7} × {layer}: {syscall}({})", "", denial.count, denial.args.join(", ")));
+        if denial.layer != Layer::Seccomp {
+            lines.push(format!("{:20}{}", "", paint(DIM, fill(&grounds(denial), 20, 20))));
+        }
     }
     if summary.denials.len() > MOST_LISTED {
         lines.push(format!("{:10}and {} more; --format json lists all", "", summary.denials.len() - MOST_LISTED));
     }
+    if let Some(reason) = summary.outcomes_unseen().filter(|reason| Some(*reason) != summary.denials_incomplete()) {
+        let words = paint(CARE, "refusals by other layers not observable:");
+        lines.push(format!("{:INDENT$}{words} {}", "", fill(reason, INDENT + 41, INDENT)));
+    }
+    lines.extend(summary.failures.values().map(|failure| {
+        format!(
+            "{} {} × {}: {}",
+            paint(BOLD, format_args!("{:<9}", "failed")),
+            failure.count,
+            failure.syscall,
+            failure.known
+        )
+    }));
     lines
+}
+
+/// On what a denial rests, who stands behind, and how far it is known.
+fn grounds(denial: &Denial) -> String {
+    let behind: Vec<&str> = denial.behind.iter().map(|layer| layer.name()).collect();
+    let behind = if behind.is_empty() { String::new() } else { format!("; behind it {}", behind.join(", ")) };
+    let after = if denial.known == Known::After { "; its arguments were read after the call" } else { "" };
+    format!("{}{behind}{after}", denial.evidence)
 }
 
 fn time(time: Duration) -> String {

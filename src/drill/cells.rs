@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use crate::config::Config;
 use crate::engine::Capabilities;
@@ -13,11 +13,18 @@ use crate::plan::{CellPlan, Kernel, Request, Watch};
 use crate::policy::{Policy, User};
 use crate::profile::{self, LoadError};
 use crate::run::{Outcome, RunEvent, Summary};
+use crate::seccomp::Profile;
 use crate::specimen::Specimen;
-use crate::supervise::{Cell, Control, Site, Stdin};
+use crate::supervise::{Cell, Control, Site, StartError, Stdin};
+
+/// Cells at a time where nothing else is said.
+pub const JOBS: u32 = 2;
 
 /// Events that may wait to be added up.
 const EVENT_ROOM: usize = 1024;
+
+/// How long a cell that is still being made is waited for once all is to stop.
+const LAST_MAKING: Duration = Duration::from_secs(2);
 
 /// Where cells are made, and what is known of it.
 pub struct Bench {
@@ -31,6 +38,8 @@ pub struct Bench {
     pub config: Config,
     /// The variables that a cell without the `env` layer gets.
     pub host_env: BTreeMap<String, String>,
+    /// The profile in the place of the policy's own, where that is edited.
+    pub profile: Option<Arc<Profile>>,
 }
 
 impl Bench {
@@ -39,7 +48,7 @@ impl Bench {
     /// # Errors
     /// A seccomp profile that cannot be had.
     pub fn plan(&self, policy: Policy) -> Result<CellPlan, LoadError> {
-        let filter = policy.seccomp.get().map(|choice| profile::load(choice, &self.config, &policy)).transpose()?;
+        let filter = profile::of(&policy, self.profile.as_deref(), &self.config)?;
         let image = self.config.image_for(self.capabilities.kind).to_owned();
         let request =
             Request { policy, filter, watch: Watch::Refusals, image, native: false, host_env: self.host_env.clone() };
@@ -48,22 +57,41 @@ impl Bench {
 }
 
 /// Makes a cell, runs a specimen in it to its end and gives what its events add up to. What could not be made was not
-/// started; what was not made yet when `control` stopped it is the reaper's.
+/// started; a cell that was not made yet when `control` stopped it is removed once it is, which is waited for a while,
+/// and is the reaper's should hotcell end before.
 pub async fn run(site: Site, plan: CellPlan, specimen: Arc<Specimen>, control: watch::Receiver<Control>) -> Summary {
     let mut asked_to_stop = control.clone();
+    // Nothing more is made once all is to stop.
+    if *asked_to_stop.borrow() == Control::Stop {
+        return ended(Outcome::Stopped);
+    }
+    let placed = specimen.clone();
+    let mut making = tokio::spawn(async move { Cell::make(site, plan, &placed).await });
     let made = tokio::select! {
-        // First, so that nothing more is made once all is to stop.
         biased;
-        () = stopped(&mut asked_to_stop) => return ended(Outcome::Stopped),
-        made = Cell::make(site, plan, &specimen) => made,
+        () = stopped(&mut asked_to_stop) => {
+            // Where the engine is stuck, nobody waits: the removal goes on beside.
+            let _ = tokio::time::timeout(LAST_MAKING, tokio::spawn(discarded(making))).await;
+            return ended(Outcome::Stopped);
+        }
+        made = &mut making => made,
     };
     match made {
-        Err(error) => ended(Outcome::NotStarted(error.to_string())),
-        Ok(cell) => {
+        Err(panicked) => ended(Outcome::NotStarted(panicked.to_string())),
+        Ok(Err(error)) => ended(Outcome::NotStarted(error.to_string())),
+        Ok(Ok(cell)) => {
             let (events, received) = mpsc::channel(EVENT_ROOM);
             let (_, summary) = tokio::join!(cell.run(&specimen, Stdin::Empty, events, control), added_up(received));
             summary
         }
+    }
+}
+
+/// Removes a cell that nobody needs, once it is made.
+async fn discarded(making: JoinHandle<Result<Cell, StartError>>) {
+    if let Ok(Ok(cell)) = making.await {
+        // What the engine cannot remove is the reaper's.
+        let _ = cell.discard().await;
     }
 }
 
@@ -100,7 +128,8 @@ impl Slot {
     }
 }
 
-/// Does every job, `slots` of them at a time, and hands on what came of each as it ends.
+/// Does every job, `slots` of them at a time, and tells what came of each as it ends. Whoever is told slows it down, and
+/// does not stop it by going.
 ///
 /// # Errors
 /// A job that panicked.
@@ -108,7 +137,7 @@ pub async fn in_slots<J, T, F>(
     jobs: impl IntoIterator<Item = J>,
     slots: u32,
     start: impl Fn(J, Slot) -> F,
-    mut done: impl FnMut(T),
+    told: mpsc::Sender<T>,
 ) -> Result<(), JoinError>
 where
     T: Send + 'static,
@@ -126,7 +155,8 @@ where
         let Some(ended) = running.join_next().await else { return Ok(()) };
         let (slot, came) = ended?;
         free.push(slot);
-        done(came);
+        // There may be nobody left to tell.
+        let _ = told.send(came).await;
     }
 }
 
@@ -149,7 +179,13 @@ mod tests {
                 (job, slot)
             }
         };
-        in_slots(0..10, 2, start, |(job, slot)| ended.push((job, slot))).await.unwrap();
+        let (told, mut came) = mpsc::channel(1);
+        let (done, ()) = tokio::join!(in_slots(0..10, 2, start, told), async {
+            while let Some(one) = came.recv().await {
+                ended.push(one);
+            }
+        });
+        done.unwrap();
         ended.sort_by_key(|(job, _)| *job);
         assert_eq!(ended.iter().map(|(job, _)| *job).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
         assert!(ended.iter().all(|(_, slot)| slot.0 < 2));

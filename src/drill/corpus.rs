@@ -9,6 +9,14 @@ pub fn text(name: &str) -> Option<&'static str> {
     FILES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
+/// Every probe that some layer is to hold: what a drill tries.
+///
+/// # Errors
+/// As [`probes`].
+pub fn to_be_held() -> Result<Vec<Probe>, ProbeError> {
+    Ok(probes()?.into_iter().filter(Probe::is_to_be_held).collect())
+}
+
 /// Every probe, by name: a file that is no twin.
 ///
 /// # Errors

@@ -76,6 +76,8 @@ pub enum Seen {
         layer: Layer,
         /// The call with its arguments and its answer, safe to show.
         call: String,
+        /// On what it rests that this layer did.
+        evidence: String,
     },
     /// A limit that was met.
     Limit(LimitKind),
@@ -115,7 +117,8 @@ impl Seen {
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Denial { layer, call } => write!(f, "{layer} denied {call}"),
+            Self::Denial { layer: Layer::Seccomp, call, .. } => write!(f, "{} denied {call}", Layer::Seccomp),
+            Self::Denial { layer, call, evidence } => write!(f, "{layer} denied {call} ({evidence})"),
             Self::Limit(kind) => write!(f, "{}: {}", kind.layer(), kind.what()),
             Self::InForce { layer, detail } => write!(f, "{layer} was in force: {detail}"),
         }
@@ -194,6 +197,12 @@ pub fn judge(probe: &Probe, summary: &Summary) -> Finding {
             Finding::Untested("it had not come to an end when the deadline passed".to_owned())
         }
         (_, Outcome::Signaled(_), None) if evidence.iter().any(Seen::is_deed) => contained(None),
+        // A limit that gVisor meets itself ends all of it, and the probe in it, with a status of gVisor's own.
+        (_, Outcome::Exited(1..), None)
+            if evidence.iter().any(|seen| matches!(seen, Seen::Limit(kind) if kind.is_deed())) =>
+        {
+            contained(None)
+        }
         (_, outcome, None) => {
             Finding::Untested(format!("it {outcome} without a word of its own{}", last_words(summary)))
         }
@@ -241,12 +250,13 @@ fn stands(summary: &Summary, layer: Layer) -> bool {
 
 /// Everything that was seen of what bears on this probe.
 fn seen(probe: &Probe, summary: &Summary, said: Option<&str>) -> Vec<Seen> {
-    let mut denials: Vec<&Denial> = summary.denials.values().filter(|denial| bears(probe, denial, said)).collect();
+    let mut denials: Vec<&Denial> = summary.refused().filter(|denial| bears(probe, denial, said)).collect();
     denials.sort_by_key(|denial| !is_named(probe, denial));
     let mut seen: Vec<Seen> = Vec::new();
     for denial in denials {
         let call = format!("{}({}) = {}", denial.syscall, denial.args.join(", "), denial.refusal);
-        let one = Seen::Denial { layer: denial.layer, call: one_line(&call) };
+        let evidence = one_line(&denial.evidence);
+        let one = Seen::Denial { layer: denial.layer, call: one_line(&call), evidence };
         if !seen.contains(&one) {
             seen.push(one);
         }
@@ -270,12 +280,20 @@ fn bears(probe: &Probe, denial: &Denial, said: Option<&str>) -> bool {
         || match denial.refusal {
             Refusal::Errno(number) => said.is_some_and(|said| said.contains(&words_of(number))),
             Refusal::Kill => said.is_none(),
+            // The only thing that a set-user-id program is tried for.
+            Refusal::Rightless => probe.layer == Some(Layer::NoNewPrivs),
+            Refusal::Unseen => false,
         }
 }
 
 fn is_named(probe: &Probe, denial: &Denial) -> bool {
+    let answer = denial.refusal.to_string();
     probe.evidence.iter().any(|evidence| match evidence {
-        Evidence::Errno { call, .. } | Evidence::Killed { call: Some(call) } => *call == denial.syscall,
+        // The filter's errno is the profile's choice; any other layer has its own.
+        Evidence::Errno { call, errno } => {
+            *call == denial.syscall && (denial.layer == Layer::Seccomp || *errno == answer)
+        }
+        Evidence::Killed { call: Some(call) } => *call == denial.syscall,
         Evidence::Killed { call: None } | Evidence::Limit(_) | Evidence::Deadline | Evidence::Absence => false,
     })
 }

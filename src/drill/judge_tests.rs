@@ -31,7 +31,9 @@ fn a_denial_of_the_call_that_the_header_names_shows_who_held_it() {
     samples::denial(&mut summary, 0, "connect", &["3"], 1);
     let held = contained(judge(&probe("network.py"), &summary));
     assert_eq!(held.by, By::Seen(Layer::Seccomp));
-    assert!(matches!(&held.evidence[0], Seen::Denial { layer: Layer::Seccomp, call } if call.starts_with("connect(")));
+    assert!(
+        matches!(&held.evidence[0], Seen::Denial { layer: Layer::Seccomp, call, .. } if call.starts_with("connect("))
+    );
 }
 
 #[test]
@@ -71,6 +73,16 @@ fn a_limit_of_another_layer_is_no_evidence() {
     assert_eq!(contained(judge(&probe("fork-bomb.py"), &summary)).by, By::Header(Layer::Ulimits));
     samples::met(&mut summary, LimitKind::PidsRefused, 3);
     assert_eq!(contained(judge(&probe("fork-bomb.py"), &summary)).by, By::Seen(Layer::Pids));
+}
+
+#[test]
+fn a_limit_that_ends_the_cell_around_a_probe_held_it_and_one_that_slows_it_did_not() {
+    let mut summary = run(137, "224 MiB");
+    samples::met(&mut summary, LimitKind::MemoryMax, 1);
+    assert!(matches!(judge(&probe("memory.py"), &summary), Finding::Untested(_)));
+    samples::met(&mut summary, LimitKind::OomKill, 1);
+    assert_eq!(contained(judge(&probe("memory.py"), &summary)).by, By::Seen(Layer::Memory));
+    assert!(matches!(judge(&probe("memory.py"), &run(137, "224 MiB")), Finding::Untested(_)));
 }
 
 #[test]

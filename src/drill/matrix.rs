@@ -1,14 +1,10 @@
 //! One specimen under every combination that tells something of a layer: all of a policy's layers, none, each away, each
-//! alone; and what part each layer has in the outcome. Pure.
+//! alone, and over the other runtimes; and what part each layer has in the outcome. Pure.
 
-use std::fmt;
+pub use super::ran::{Came, Ran, Refused};
+use crate::policy::{Bytes, Exposure, Layer, OutputCaps, Policy, Runtime, Toggle};
 
-use super::judge::Mark;
-use crate::policy::{Bytes, Exposure, Layer, OutputCaps, Policy};
-use crate::run::words::one_line;
-use crate::run::{LimitKind, Outcome, Refusal, Summary};
-
-/// Layers of a policy.
+/// Layers of a policy, over a runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Combination {
     /// All of them.
@@ -19,17 +15,23 @@ pub enum Combination {
     Without(Layer),
     /// This one and no other.
     Alone(Layer),
+    /// All of them, over another runtime.
+    Over(Other),
+    /// None of them, over another runtime.
+    OverAlone(Other),
 }
 
-impl fmt::Display for Combination {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::All => f.write_str("all"),
-            Self::None => f.write_str("none"),
-            Self::Without(layer) => write!(f, "without {layer}"),
-            Self::Alone(layer) => write!(f, "{layer} alone"),
-        }
-    }
+/// A place among a matrix's other runtimes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Other(usize);
+
+/// What is tried beyond what always is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// What shows more of the host than a container does.
+    pub expose: bool,
+    /// Every other runtime of the engine.
+    pub runtimes: bool,
 }
 
 /// Without these, a cell shows more of the host than a plain container does: they stay on in `none` and in `alone`
@@ -49,6 +51,9 @@ pub struct Matrix {
     /// The layers that are on and can be had, in the order in which layers are shown.
     pub layers: Vec<Layer>,
     expose: bool,
+    /// The cells' runtime, where the others are asked for.
+    runtime: Option<String>,
+    others: Vec<Runtime>,
 }
 
 impl Matrix {
@@ -56,14 +61,38 @@ impl Matrix {
     /// then within reach.
     pub fn new(policy: Policy, unavailable: impl Fn(Layer) -> bool, expose: bool) -> Self {
         let layers = Layer::ALL.into_iter().filter(|layer| policy.is_on(*layer) && !unavailable(*layer)).collect();
-        Self { policy, layers, expose }
+        Self { policy, layers, expose, runtime: None, others: Vec::new() }
+    }
+
+    /// Also over these runtimes, beside the one that its cells have.
+    #[must_use]
+    pub fn over(self, runtime: String, others: Vec<Runtime>) -> Self {
+        Self { runtime: Some(runtime), others, ..self }
+    }
+
+    /// The other runtimes.
+    pub fn others(&self) -> impl Iterator<Item = (Other, &Runtime)> {
+        self.others.iter().enumerate().map(|(at, runtime)| (Other(at), runtime))
+    }
+
+    /// A combination's name.
+    pub fn name(&self, combination: Combination) -> String {
+        match combination {
+            Combination::All => "all".to_owned(),
+            Combination::None => "none".to_owned(),
+            Combination::Without(layer) => format!("without {layer}"),
+            Combination::Alone(layer) => format!("{layer} alone"),
+            Combination::Over(Other(at)) => format!("all over {}", self.others[at].0),
+            Combination::OverAlone(Other(at)) => format!("{} alone", self.others[at].0),
+        }
     }
 
     /// Everything that is to be run, or told why it is not.
     pub fn combinations(&self) -> Vec<Combination> {
         let without = self.layers.iter().copied().map(Combination::Without);
         let alone = self.layers.iter().copied().filter(|layer| !self.keeps(*layer)).map(Combination::Alone);
-        [Combination::All, Combination::None].into_iter().chain(without).chain(alone).collect()
+        let over = self.others().flat_map(|(other, _)| [Combination::Over(other), Combination::OverAlone(other)]);
+        [Combination::All, Combination::None].into_iter().chain(without).chain(alone).chain(over).collect()
     }
 
     /// Whether the layer stays on in `none`.
@@ -82,14 +111,17 @@ impl Matrix {
     /// What of the host would be within reach beyond what the policy itself and a plain container leave open.
     pub fn policy(&self, combination: Combination) -> Result<Policy, Vec<Exposure>> {
         let is_off = |layer: Layer| match combination {
-            Combination::All => false,
+            Combination::All | Combination::Over(_) => false,
             Combination::Without(away) => layer == away,
-            Combination::None => !self.keeps(layer),
+            Combination::None | Combination::OverAlone(_) => !self.keeps(layer),
             Combination::Alone(alone) => layer != alone && !self.keeps(layer),
         };
         let mut policy = self.policy.clone();
         for layer in self.layers.iter().copied().filter(|layer| is_off(*layer)) {
             self.loosen(&mut policy, layer);
+        }
+        if let Combination::Over(Other(at)) | Combination::OverAlone(Other(at)) = combination {
+            policy.runtime = Toggle { on: true, setting: self.others[at].clone() };
         }
         let beyond = self.beyond(&policy);
         if self.expose || beyond.is_empty() { Ok(policy) } else { Err(beyond) }
@@ -125,102 +157,6 @@ fn docker() -> Policy {
     Policy::shipped("docker-default").unwrap_or_else(|| Policy::blank("docker-default"))
 }
 
-/// What came of one combination.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Came {
-    /// It ran.
-    Ran(Box<Ran>),
-    /// It was not run: what would be within reach.
-    NotRun(Vec<Exposure>),
-}
-
-impl Came {
-    fn ran(&self) -> Option<&Ran> {
-        match self {
-            Self::Ran(ran) => Some(ran),
-            Self::NotRun(_) => None,
-        }
-    }
-}
-
-/// A run, as far as it is compared.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Ran {
-    /// How it ended.
-    pub outcome: Outcome,
-    /// What it said of that, where it is of the corpus.
-    pub mark: Option<Mark>,
-    /// What it printed, on both streams, safe to show.
-    pub lines: Vec<String>,
-    /// Who refused how many calls.
-    pub denials: Vec<(Layer, u64)>,
-    /// The limits that were met.
-    pub limits: Vec<LimitKind>,
-}
-
-impl Ran {
-    /// Takes from a run what is compared.
-    pub fn of(summary: &Summary) -> Self {
-        let mut denials: Vec<(Layer, u64)> = Vec::new();
-        for denial in summary.denials.values().filter(|denial| denial.refusal != Refusal::Errno(libc::ENOSYS)) {
-            match denials.iter_mut().find(|(layer, _)| *layer == denial.layer) {
-                Some((_, count)) => *count += denial.count,
-                None => denials.push((denial.layer, denial.count)),
-            }
-        }
-        let lines = [&summary.stdout, &summary.stderr].map(|stream| String::from_utf8_lossy(&stream.kept).into_owned());
-        Self {
-            outcome: summary.outcome.as_ref().map_or(Outcome::Stopped, |(outcome, _)| outcome.clone()),
-            mark: Mark::of(summary).map(|(mark, _)| mark),
-            lines: lines.iter().flat_map(|text| text.lines()).map(one_line).collect(),
-            denials,
-            limits: summary.limits.iter().map(|limit| limit.kind).collect(),
-        }
-    }
-
-    /// The outcome in a few words.
-    pub fn short(&self) -> String {
-        match (&self.outcome, self.mark) {
-            (Outcome::Exited(code), Some(mark)) => format!("{} ({code})", mark.word()),
-            (Outcome::Exited(code), None) => format!("exit {code}"),
-            (Outcome::Signaled(signal), _) => format!("signal {signal}"),
-            (Outcome::TimedOut, _) => "deadline".to_owned(),
-            (Outcome::Stopped, _) => "stopped".to_owned(),
-            (Outcome::NotStarted(_), _) => "not started".to_owned(),
-            (Outcome::CellLost(_), _) => "cell lost".to_owned(),
-        }
-    }
-
-    /// Both ended the same way and said the same of it.
-    pub fn ends_as(&self, other: &Self) -> bool {
-        self.is_told() && other.is_told() && self.outcome == other.outcome && self.mark == other.mark
-    }
-
-    /// It was a run of the specimen's.
-    fn is_told(&self) -> bool {
-        !matches!(self.outcome, Outcome::NotStarted(_) | Outcome::CellLost(_))
-    }
-
-    /// The first line that the other has not at its place; figures aside, which differ from run to run.
-    pub fn first_line_beside(&self, other: &Self) -> Option<&str> {
-        let beside = self.lines.iter().enumerate().find(|(at, line)| {
-            other.lines.get(*at).is_none_or(|theirs| without_digits(theirs) != without_digits(line))
-        });
-        beside.map(|(_, line)| line.as_str())
-    }
-
-    /// This layer refused something, or ended it.
-    fn was_stopped_by(&self, layer: Layer) -> bool {
-        let ends = |kind: &&LimitKind| !matches!(kind, LimitKind::CpuThrottled | LimitKind::MemoryMax);
-        self.denials.iter().any(|(denier, _)| *denier == layer)
-            || self.limits.iter().filter(ends).any(|kind| kind.layer() == layer)
-    }
-}
-
-fn without_digits(line: &str) -> String {
-    line.chars().filter(|character| !character.is_ascii_digit()).collect()
-}
-
 /// What part a layer has in how the specimen ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -247,6 +183,17 @@ impl Role {
             Self::Unknown => "not known",
         }
     }
+
+    /// What that means, in a sentence.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::LoadBearing => "Take it away, and the outcome changes: nothing stands behind it.",
+            Self::InFront => "It holds first. Take it away, and another takes over.",
+            Self::Behind => "It does nothing as things are, and would hold alone.",
+            Self::NoPart => "The outcome is the same with it and without, and alone it does not hold.",
+            Self::Unknown => "Not told: what would show it was not run, or the layer is on in every other run.",
+        }
+    }
 }
 
 /// Everything that came of a matrix.
@@ -262,6 +209,17 @@ impl Table {
         Self { matrix, came }
     }
 
+    /// Adds what came of another combination.
+    pub fn add(&mut self, combination: Combination, came: Came) {
+        self.came.push((combination, came));
+    }
+
+    /// Whether everything is there that tells what part a layer has.
+    pub fn tells_of(&self, layer: Layer) -> bool {
+        let of_it = [Combination::Without(layer), Combination::Alone(layer)];
+        [Combination::All, Combination::None].into_iter().chain(of_it).all(|one| self.came(one).is_some())
+    }
+
     /// The layers, in the order in which they are shown.
     pub fn layers(&self) -> &[Layer] {
         &self.matrix.layers
@@ -270,6 +228,21 @@ impl Table {
     /// The layers that stay on in `none` and in each `alone`.
     pub fn kept(&self) -> Vec<Layer> {
         self.matrix.kept()
+    }
+
+    /// The matrix of which it tells.
+    pub fn matrix(&self) -> &Matrix {
+        &self.matrix
+    }
+
+    /// Every runtime with what came of all layers and of none over it, where there is more than one: first the cells' own.
+    pub fn runtimes(&self) -> Vec<(&str, [Combination; 2])> {
+        let others = self
+            .matrix
+            .others()
+            .map(|(other, runtime)| (runtime.0.as_str(), [Combination::Over(other), Combination::OverAlone(other)]));
+        let own = self.matrix.runtime.as_deref().filter(|_| !self.matrix.others.is_empty());
+        own.map(|own| (own, [Combination::All, Combination::None])).into_iter().chain(others).collect()
     }
 
     /// What came of a combination: of a layer alone that is never away, what came of `none`.
@@ -309,7 +282,7 @@ impl Table {
             (Some(false), _) => Role::NoPart,
             (Some(true), Some(alone)) if alone.is_told() => {
                 let another = |without: &Ran| {
-                    let steps_in = |other: &Layer| without.was_stopped_by(*other) && !all.was_stopped_by(*other);
+                    let steps_in = |other: &Layer| without.is_known_to_stop(*other) && !all.was_stopped_by(*other);
                     Layer::ALL.iter().any(steps_in)
                 };
                 let says_otherwise = |without: &Ran| alone.ends_as(all) && without.first_line_beside(all).is_some();
@@ -355,6 +328,14 @@ impl Table {
                 names(&self.kept())
             )),
             None => said.push("What the layers do cannot be told: `all` or `none` did not run.".to_owned()),
+        }
+        for (runtime, combinations) in self.runtimes() {
+            if let [Some(all), Some(none)] = combinations.map(|one| self.ran(one)) {
+                said.push(format!("Over {runtime}: {} with all layers, {} with none.", all.short(), none.short()));
+            }
+        }
+        if self.matrix.runtime.is_some() && self.matrix.others.is_empty() {
+            said.push("There is no other runtime to choose here.".to_owned());
         }
         let not_run = self.came.iter().filter(|(_, came)| matches!(came, Came::NotRun(_))).count();
         if not_run > 0 {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::run::samples;
+use crate::run::{LimitKind, Outcome, samples};
 
 fn hardened(expose: bool) -> Matrix {
     let absent = [Layer::Apparmor, Layer::Selinux];
@@ -38,7 +38,7 @@ fn a_combination_that_shows_more_of_the_host_than_a_container_is_not_run_unless_
     let not_run = |expose| {
         let matrix = hardened(expose);
         let all = matrix.combinations();
-        all.into_iter().filter(|one| matrix.policy(*one).is_err()).map(|one| one.to_string()).collect::<Vec<_>>()
+        all.into_iter().filter(|one| matrix.policy(*one).is_err()).map(|one| matrix.name(one)).collect::<Vec<_>>()
     };
     assert_eq!(not_run(false), ["without network", "without ipc", "without env", "without proc-masks"]);
     assert_eq!(not_run(true), [""; 0]);
@@ -138,6 +138,58 @@ fn figures_that_differ_from_run_to_run_are_no_other_line() {
 }
 
 #[test]
+fn a_limit_that_is_seen_by_chance_makes_no_layer_one_that_holds_first() {
+    let held = |limits: &[LimitKind]| {
+        let mut summary = samples::ended(Outcome::Exited(1));
+        summary.stdout.kept = b"HELD: EAGAIN".to_vec();
+        for limit in limits {
+            samples::met(&mut summary, *limit, 1);
+        }
+        Came::Ran(Box::new(Ran::of(&summary)))
+    };
+    // The sampler sees so many processes in some runs, and in others they are gone before it looks.
+    let table = table(false, |one, policy| match (policy.is_on(Layer::Ulimits), one) {
+        (false, _) => ran(0, "REACHED: 1000"),
+        (true, Combination::Without(Layer::Cpu)) => held(&[LimitKind::NprocReached]),
+        (true, _) => held(&[]),
+    });
+    assert_eq!(table.role(Layer::Cpu), Role::NoPart);
+    assert_eq!(table.with_role(Role::LoadBearing), [Layer::Ulimits]);
+    assert_eq!(table.with_role(Role::InFront), []);
+}
+
+#[test]
+fn a_stopped_run_says_nothing_of_a_layer_and_a_long_one_is_kept_in_part() {
+    let table = table(false, |one, policy| match one {
+        Combination::Without(Layer::Rootfs) => Came::Stopped,
+        _ => write_etc(one, policy),
+    });
+    assert_eq!(table.role(Layer::Rootfs), Role::Unknown);
+    assert!(table.tells_of(Layer::Rootfs) && table.ran(Combination::Without(Layer::Rootfs)).is_none());
+    let Came::Ran(ran) = ran(0, &"x".repeat(500).repeat(3).replace("xx", "x\n")) else { panic!() };
+    assert!(ran.lines.len() < 1000 && ran.more_lines > 0, "{} {}", ran.lines.len(), ran.more_lines);
+    let Came::Ran(long) = self::ran(0, &"y".repeat(1 << 20)) else { panic!() };
+    assert!(long.lines[0].len() < 1000 && long.lines[0].ends_with('…'));
+}
+
+#[test]
+fn a_run_is_kept_with_the_calls_that_were_refused() {
+    let mut summary = samples::ended(Outcome::Exited(1));
+    samples::denial(&mut summary, 0, "connect", &["3"], 7);
+    for id in 1..100 {
+        samples::denial(&mut summary, id, "bpf", &[&"x".repeat(1000)], 1);
+    }
+    let ran = Ran::of(&summary);
+    assert_eq!(
+        (ran.calls[0].call.as_str(), ran.calls[0].count, ran.calls[0].layer),
+        ("connect(3) = EPERM", 7, Layer::Seccomp)
+    );
+    assert!(ran.calls.len() < 100 && ran.calls.len() + ran.more_calls == 100);
+    assert!(ran.calls[1].call.len() < 1000 && ran.calls[1].call.ends_with('…'));
+    assert_eq!(ran.stoppers(), ["seccomp: 106 denials"]);
+}
+
+#[test]
 fn a_limit_that_is_met_only_where_another_is_away_shows_which_of_them_is_in_front() {
     let ended = |limits: &[LimitKind], status| {
         let mut summary = samples::ended(Outcome::Exited(status));
@@ -157,4 +209,27 @@ fn a_limit_that_is_met_only_where_another_is_away_shows_which_of_them_is_in_fron
     assert_eq!(table.with_role(Role::InFront), [Layer::Ulimits, Layer::User]);
     assert_eq!(table.sentences()[0], "ulimits and user hold it first; behind stands pids.");
     assert_eq!(table.with_role(Role::Behind), [Layer::Pids]);
+}
+
+#[test]
+fn other_runtimes_are_tried_with_all_layers_and_with_none_and_stand_beside_the_cells_own() {
+    let runtimes = ["runsc", "crun"].map(|name| Runtime(name.to_owned()));
+    let matrix = hardened(false).over("runc".to_owned(), runtimes.to_vec());
+    let over: Vec<_> = matrix
+        .combinations()
+        .into_iter()
+        .filter(|one| matches!(one, Combination::Over(_) | Combination::OverAlone(_)))
+        .map(|one| (matrix.name(one), matrix.policy(one).unwrap()))
+        .collect();
+    let named: Vec<_> = over.iter().map(|(name, policy)| (name.as_str(), policy.runtime.get().unwrap())).collect();
+    let [gvisor, crun] = &runtimes;
+    let expected = [("all over runsc", gvisor), ("runsc alone", gvisor), ("all over crun", crun), ("crun alone", crun)];
+    assert_eq!(named, expected);
+    assert!(over[0].1.is_on(Layer::Rootfs) && !over[1].1.is_on(Layer::Rootfs) && over[1].1.is_on(Layer::Network));
+    let table = Table::new(matrix, Vec::new());
+    assert_eq!(table.runtimes().iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["runc", "runsc", "crun"]);
+
+    let alone = hardened(false).over("crun".to_owned(), Vec::new());
+    let sentences = Table::new(alone, Vec::new()).sentences();
+    assert!(sentences.iter().any(|said| said.contains("no other runtime")), "{sentences:?}");
 }

@@ -8,13 +8,19 @@
 //! policy ─► matrix: combinations ───────────────┘         └─────► matrix: roles
 //! ```
 //!
-//! The corpus is a part of the program, so a drill needs no files. [`probe`], [`corpus`], [`trial`], [`judge`] and
-//! [`matrix`] are pure.
+//! The corpus is a part of the program, so a drill needs no files. [`drilling`] and [`filling`] run the two, for the
+//! command line and for the workbench alike; [`lesson`] is what is taught of each layer. Everything is pure but
+//! [`cells`], [`drilling`], [`filling`] and [`scene`].
 
 pub mod cells;
 pub mod corpus;
+pub mod drilled;
+pub mod drilling;
+pub mod filling;
 pub mod judge;
+pub mod lesson;
 pub mod matrix;
 pub mod probe;
+mod ran;
 pub mod scene;
 pub mod trial;

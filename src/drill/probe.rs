@@ -1,6 +1,7 @@
 //! The headers of `fixtures/`: what a probe says of itself, line by line (`fixtures/README.md`).
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -103,6 +104,24 @@ pub enum Need {
     Internet,
     /// An `AppArmor` profile, loaded.
     ApparmorProfile,
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kernel(path) => write!(f, "a kernel that has {}", path.display()),
+            Self::CgroupRoot => f.write_str("a view of cgroup v1 that reaches the root of a hierarchy"),
+            Self::TcpListener => f.write_str("a listener on this machine's loopback; a drill sets one out"),
+            Self::AbstractListener => f.write_str("a Unix socket without a file on this machine; a drill sets one out"),
+            Self::ShmSegment => f.write_str("a shared memory segment of this machine; a drill sets one out"),
+            Self::Variable(name) => write!(f, "the variable {name} in hotcell's environment; a drill sets it"),
+            Self::SetuidProbe => f.write_str("/usr/local/bin/setuid-probe in the image"),
+            Self::Shell => f.write_str("sh in the image"),
+            Self::Compiler => f.write_str("a C compiler on this machine: a drill compiles and runs it"),
+            Self::Internet => f.write_str("a way out, and somebody there"),
+            Self::ApparmorProfile => f.write_str("the AppArmor profile that its header names, loaded"),
+        }
+    }
 }
 
 /// An option of `hotcell run` that changes one layer of a policy.

@@ -91,6 +91,8 @@ pub struct Capabilities {
     pub api_version: String,
     /// Registered OCI runtimes, by name.
     pub runtimes: Vec<String>,
+    /// Those of them that leave out the seccomp profile that they are given.
+    pub without_seccomp: Vec<String>,
     /// The runtime used where none is named.
     pub default_runtime: String,
     /// Whether a runtime other than the default can be asked for.

@@ -81,6 +81,8 @@ impl Status {
 /// One line of `/proc/PID/mountinfo`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
+    /// Its number, as statx(2) gives it for a file.
+    pub id: u64,
     /// The mount's root within its file system.
     pub root: String,
     /// Where it is mounted.
@@ -120,10 +122,12 @@ pub fn parse_mounts(text: &str) -> Vec<Mount> {
 
 fn parse_mount(line: &str) -> Option<Mount> {
     let (mount, system) = line.split_once(" - ")?;
+    let id = mount.split(' ').next()?.parse().ok()?;
     let mut mount = mount.split(' ').skip(3);
     let mut system = system.split(' ');
     let options = |text: &str| text.split(',').map(str::to_owned).collect();
     Some(Mount {
+        id,
         root: unescape(mount.next()?),
         point: unescape(mount.next()?),
         options: options(mount.next()?),
@@ -280,7 +284,7 @@ mod tests {
         let mounts = parse_mounts(
             "36 35 98:0 /mnt1 /mnt\\0402 rw,noexec master:1 shared:2 - tmpfs tmpfs rw,size=51200k,mode=1777\n",
         );
-        assert_eq!(mounts[0].point, "/mnt 2");
+        assert_eq!((mounts[0].id, mounts[0].point.as_str()), (36, "/mnt 2"));
         assert_eq!(mounts[0].kind, "tmpfs");
         assert!(mounts[0].has("noexec"));
         assert_eq!(mounts[0].value("size"), Some("51200k"));

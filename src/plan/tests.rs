@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::engine::Limits;
 use crate::policy::Place;
-use crate::seccomp::{Arch, Host, compile};
+use crate::seccomp::{Arch, Host, SeccompData, compile};
 
 /// An engine that has everything.
 fn engine() -> Capabilities {
@@ -14,6 +14,7 @@ fn engine() -> Capabilities {
         version: "27.0".to_owned(),
         api_version: "1.46".to_owned(),
         runtimes: vec!["runc".to_owned(), "crun".to_owned()],
+        without_seccomp: Vec::new(),
         default_runtime: "runc".to_owned(),
         runtime_choice: true,
         cgroup_version: None,
@@ -49,6 +50,20 @@ fn plan(policy: Policy, native: bool) -> CellPlan {
     let host_env = BTreeMap::from([("TOKEN".to_owned(), "secret".to_owned())]);
     let request = Request { policy, filter, watch: Watch::Refusals, image: "image".to_owned(), native, host_env };
     CellPlan::new(request, &engine(), &Kernel { landlock_abi: Some(6) })
+}
+
+#[test]
+fn a_runtime_that_leaves_profiles_out_has_no_seccomp_layer_and_the_flag_is_named() {
+    let runtimes = ["runc", "crun", "runsc"].map(str::to_owned).to_vec();
+    let engine = Capabilities { runtimes, without_seccomp: vec!["runsc".to_owned()], ..engine() };
+    let why_not = |runtime| {
+        let mut policy = full();
+        policy.set(Layer::Runtime, runtime).unwrap();
+        let request = plan(policy, false).request;
+        CellPlan::new(request, &engine, &Kernel::default()).unavailable.remove(&Layer::Seccomp)
+    };
+    assert_eq!(why_not("crun"), None);
+    assert!(why_not("runsc").is_some_and(|reason| reason.contains("--oci-seccomp")));
 }
 
 #[test]
@@ -146,8 +161,25 @@ fn where_calls_are_watched_every_one_is_asked_about_and_the_profile_still_answer
     let plan = plan(Policy::shipped("hardened").unwrap(), false);
     let seed = plan.judge().unwrap();
     let launched = |plan: &CellPlan| Program::from_bytes(&plan.launch(vec!["x".to_owned()]).unwrap().filter).unwrap();
-    assert_eq!(launched(&plan), seed.supervised());
+    let asked_beside = launched(&plan);
+    let of = |name: &str, args: [u64; 6]| {
+        let (nr, arch) = (syscall_number(name).unwrap(), Arch::native().audit_token().unwrap());
+        SeccompData { nr, arch, args, ..SeccompData::default() }
+    };
+    let flags = |flags: i32| [0, 0, flags.cast_unsigned().into(), 0, 0, 0];
+    for asked in [
+        of("openat", flags(libc::O_WRONLY)),
+        of("openat", flags(libc::O_RDONLY | libc::O_CREAT)),
+        of("unlink", [0; 6]),
+        of("execve", [0; 6]),
+    ] {
+        assert_eq!(asked_beside.evaluate(&asked), Ok(Action::Notify), "{asked:?}");
+    }
+    for other in [of("openat", flags(libc::O_RDONLY | libc::O_CLOEXEC)), of("getpid", [0; 6]), of("mount", [0; 6])] {
+        assert_eq!(asked_beside.evaluate(&other), seed.supervised().evaluate(&other), "{other:?}");
+    }
     let asked = |watch| CellPlan { request: Request { watch, ..plan.request.clone() }, ..plan.clone() };
+    assert_eq!(launched(&asked(Watch::Filter)), seed.supervised());
     for watch in [Watch::Uses, Watch::Candidate(Program::always(Action::Allow))] {
         let watched = asked(watch);
         assert_eq!(launched(&watched), Program::always(Action::Notify));

@@ -47,6 +47,14 @@ impl Equivalent {
         Self::default().but(note)
     }
 
+    /// What a client takes, and what is to be said of that, a line each, raw.
+    pub fn lines(&self, client: Client) -> Vec<String> {
+        let words: Vec<&str> =
+            [&self.wrapper, &self.global, &self.flags].into_iter().flatten().map(String::as_str).collect();
+        let words = (!words.is_empty()).then(|| words.join(" "));
+        words.iter().chain(&self.note).map(|line| format!("{}: {line}", client.name())).collect()
+    }
+
     fn but(mut self, note: &str) -> Self {
         self.note = Some(note.to_owned());
         self

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::event::errno_number;
 use super::held::{HeldCall, Verdict};
+use super::refusal::errno_number;
 
 /// The answers of a file, in its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -301,7 +301,7 @@ pub fn is_the_rest(denial: &Denial) -> bool {
 fn call_text(denial: &Denial) -> String {
     let answer = match denial.refusal {
         Refusal::Errno(_) => format!("= {}", denial.refusal),
-        Refusal::Kill => denial.refusal.to_string(),
+        Refusal::Kill | Refusal::Rightless | Refusal::Unseen => denial.refusal.to_string(),
     };
     format!("{}({}) {answer}", denial.syscall, denial.args.join(", "))
 }

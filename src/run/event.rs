@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::held::{HeldCall, HeldId, Settled};
+use super::refusal::Refusal;
 use super::source::Source;
 use super::used::Used;
 use crate::engine::{CellName, EngineKind};
@@ -45,6 +46,8 @@ pub enum EventKind {
     },
     /// A layer refused something; a later event with the same id raises its count.
     Denial(Denial),
+    /// A call failed, and no layer is known to have refused it; repeats as of denials.
+    Failure(Failure),
     /// A kind of calls was used, where all are recorded; a later event with the same id raises its count.
     Used(Arc<Used>),
     /// A call that a candidate for the profile would refuse, whatever became of it; repeats as of denials.
@@ -172,6 +175,8 @@ pub struct CellFacts {
     pub enforcement: Enforcement,
     /// Whether denials can be seen.
     pub denials: Observation,
+    /// Whether it can be seen how calls end that the filter lets pass, and so what the other layers refuse.
+    pub outcomes: Observation,
     /// Every layer, asked and in force.
     pub layers: Vec<LayerState>,
     /// What the engine and the kernel said that the reviewer should know.
@@ -208,75 +213,44 @@ pub struct LayerState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DenialId(pub u32);
 
-/// How a refused call was answered.
+/// How a refused call is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Refusal {
-    /// The call failed with this errno.
-    Errno(i32),
-    /// The process was killed, or where the workbench may not do that, the cell.
-    Kill,
+pub enum Known {
+    /// The caller stood in it while its arguments were read, and what became of it was seen.
+    Held,
+    /// What became of it was seen; what its pointers lead to was read after it, and may have changed by then.
+    After,
+    /// The caller stood in it while its arguments were read; what became of it was not seen.
+    Attempt,
 }
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Known {
+    /// The name used in JSON.
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Errno(number) => match errno_name(*number) {
-                Some(name) => f.write_str(name),
-                None => write!(f, "errno {number}"),
-            },
-            Self::Kill => f.write_str("killed"),
+            Self::Held => "held",
+            Self::After => "after",
+            Self::Attempt => "attempt",
         }
     }
 }
 
-/// Names of errnos that seccomp profiles and the kernel's checks use: errno(3).
-const ERRNO_NAMES: [(i32, &str); 30] = [
-    (libc::EPERM, "EPERM"),
-    (libc::ENOENT, "ENOENT"),
-    (libc::EINTR, "EINTR"),
-    (libc::EIO, "EIO"),
-    (libc::ENXIO, "ENXIO"),
-    (libc::E2BIG, "E2BIG"),
-    (libc::ENOEXEC, "ENOEXEC"),
-    (libc::EBADF, "EBADF"),
-    (libc::EAGAIN, "EAGAIN"),
-    (libc::ENOMEM, "ENOMEM"),
-    (libc::EACCES, "EACCES"),
-    (libc::EFAULT, "EFAULT"),
-    (libc::EBUSY, "EBUSY"),
-    (libc::EEXIST, "EEXIST"),
-    (libc::ENODEV, "ENODEV"),
-    (libc::ENOTDIR, "ENOTDIR"),
-    (libc::EINVAL, "EINVAL"),
-    (libc::EMFILE, "EMFILE"),
-    (libc::ENOSPC, "ENOSPC"),
-    (libc::EROFS, "EROFS"),
-    (libc::ENOSYS, "ENOSYS"),
-    (libc::ELOOP, "ELOOP"),
-    (libc::ENOTSUP, "ENOTSUP"),
-    (libc::EAFNOSUPPORT, "EAFNOSUPPORT"),
-    (libc::ENETUNREACH, "ENETUNREACH"),
-    (libc::ECONNREFUSED, "ECONNREFUSED"),
-    (libc::EXDEV, "EXDEV"),
-    (libc::ETIMEDOUT, "ETIMEDOUT"),
-    (libc::EHOSTUNREACH, "EHOSTUNREACH"),
-    (libc::ENETDOWN, "ENETDOWN"),
-];
-
-/// The symbolic name of an errno.
-fn errno_name(number: i32) -> Option<&'static str> {
-    ERRNO_NAMES.iter().find(|(known, _)| *known == number).map(|(_, name)| *name)
+/// A call that failed, and of which no layer is known to have refused it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Its identity among the failures of the run.
+    pub id: FailureId,
+    /// The call's name.
+    pub syscall: String,
+    /// What is known of who refused it, its errno first; safe to show.
+    pub known: String,
+    /// How often so far.
+    pub count: u64,
 }
 
-/// The errnos that have a name here, with it.
-pub fn errnos() -> impl Iterator<Item = (i32, &'static str)> {
-    ERRNO_NAMES.into_iter()
-}
-
-/// The errno of a symbolic name.
-pub fn errno_number(name: &str) -> Option<i32> {
-    ERRNO_NAMES.iter().find(|(_, known)| *known == name).map(|(number, _)| *number)
-}
+/// Tells one failure from the others of its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FailureId(pub u32);
 
 /// A refused call; repeats of the same call with the same arguments by the same process from the same line are one
 /// denial.
@@ -286,6 +260,12 @@ pub struct Denial {
     pub id: DenialId,
     /// The layer that refused.
     pub layer: Layer,
+    /// On what it rests that it did, in words that are safe to show.
+    pub evidence: String,
+    /// The layers that would each have refused it too, as the cell stands.
+    pub behind: Vec<Layer>,
+    /// How the call and its end are known.
+    pub known: Known,
     /// The call's name; `syscall_N` where no table knows it.
     pub syscall: String,
     /// Its arguments, decoded; already safe to show.
@@ -371,6 +351,24 @@ impl LimitKind {
         }
     }
 
+    /// Something was refused, cut or ended, and not only slowed down or near it.
+    pub fn is_deed(self) -> bool {
+        !matches!(self, Self::CpuThrottled | Self::MemoryMax | Self::NprocReached)
+    }
+
+    /// On what it rests that the layer's limit was met.
+    pub fn evidence(self) -> &'static str {
+        match self {
+            Self::PidsRefused => "pids.events: the control group counted a fork that it refused",
+            Self::NprocReached => "pids.peak: there were as many processes as RLIMIT_NPROC allows",
+            Self::MemoryMax => "memory.events: a charge met the control group's maximum",
+            Self::OomKill => "memory.events: the kernel killed a process of the control group",
+            Self::CpuThrottled => "cpu.stat: the quota of a period was used up",
+            Self::Deadline => "SIGKILL by the shim, or by the engine for hotcell, at the deadline",
+            Self::OutputCut(_) => "hotcell read more than it keeps",
+        }
+    }
+
     /// The words used in text and JSON.
     pub fn what(self) -> &'static str {
         match self {
@@ -393,6 +391,8 @@ pub struct Limit {
     pub kind: LimitKind,
     /// How often so far (bytes dropped, for output).
     pub count: u64,
+    /// When that was so: what is read behind the run's end was so at its end. An event of it may be told later.
+    pub at: Duration,
 }
 
 /// How a run ended.

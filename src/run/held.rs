@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::event::Refusal;
+use super::refusal::Refusal;
 use super::source::Source;
 use crate::seccomp::{Purpose, about};
 

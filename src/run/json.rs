@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::event::{
-    CellFacts, Denial, EventKind, Force, LayerState, Limit, LimitKind, Observation, Outcome, Refusal, RunEvent, Sample,
+    CellFacts, Denial, EventKind, Failure, Force, LayerState, Limit, LimitKind, Observation, Outcome, RunEvent, Sample,
 };
 use super::held::{HeldCall, Settled};
+use super::refusal::Refusal;
 use super::source::{Frame, Source};
 use super::summary::Summary;
 use super::used::Used;
@@ -50,7 +51,10 @@ pub fn summary_json(summary: &Summary) -> Value {
         "layers": cell.map_or_else(Vec::new, |cell| cell.layers.iter().map(layer).collect()),
         "denials_observable": summary.denials_incomplete().is_none(),
         "denials_note": summary.denials_incomplete(),
+        "outcomes_observable": summary.outcomes_unseen().is_none(),
+        "outcomes_note": summary.outcomes_unseen(),
         "denials": summary.denials.values().map(denial).collect::<Vec<_>>(),
+        "failures": summary.failures.values().map(failure).collect::<Vec<_>>(),
         "allowed_calls": summary.allowed,
         "limits": summary.limits.iter().map(|total| limit(total.kind, total.count, total.first)).collect::<Vec<_>>(),
         "warnings": cell.iter().flat_map(|cell| &cell.warnings).chain(&summary.warnings).collect::<Vec<_>>(),
@@ -69,10 +73,11 @@ pub fn event_json(event: &RunEvent) -> Value {
         EventKind::Output { stream, bytes } => ("output", json!({ "stream": stream.name(), "text": text(bytes) })),
         EventKind::Dropped { stream, bytes } => ("output", json!({ "stream": stream.name(), "dropped_bytes": bytes })),
         EventKind::Denial(refused) => ("denial", denial(refused)),
+        EventKind::Failure(failed) => ("failure", failure(failed)),
         EventKind::Used(kind) => ("used", used(kind)),
         EventKind::Would(refused) => ("would", denial(refused)),
         EventKind::Resource(sample) => ("resource", resource(sample)),
-        EventKind::Limit(Limit { kind, count }) => ("limit", limit(*kind, *count, event.at)),
+        EventKind::Limit(Limit { kind, count, at }) => ("limit", limit(*kind, *count, *at)),
         EventKind::Break(call) => ("break", held_call(call)),
         EventKind::Settled { id, how } => ("settled", json!({ "id": id.0, "how": settled(*how) })),
         EventKind::Unheld { count } => ("unheld", json!({ "count": count })),
@@ -100,6 +105,8 @@ fn cell_event(facts: &CellFacts) -> Value {
         "enforcement": facts.enforcement.name(),
         "denials_observable": matches!(facts.denials, Observation::Live),
         "denials_note": not_observable(&facts.denials),
+        "outcomes_observable": matches!(facts.outcomes, Observation::Live),
+        "outcomes_note": not_observable(&facts.outcomes),
         "layers": facts.layers.iter().map(layer).collect::<Vec<_>>(),
         "warnings": facts.warnings,
     })
@@ -141,9 +148,12 @@ pub fn denial(denial: &Denial) -> Value {
     let mut object = json!({
         "id": denial.id.0,
         "layer": denial.layer.name(),
+        "evidence": denial.evidence,
+        "behind": denial.behind.iter().map(|layer| layer.name()).collect::<Vec<_>>(),
+        "known": denial.known.name(),
         "syscall": denial.syscall,
         "args": denial.args,
-        "errno": match denial.refusal { Refusal::Errno(_) => Some(denial.refusal.to_string()), Refusal::Kill => None },
+        "errno": match denial.refusal { Refusal::Errno(_) => Some(denial.refusal.to_string()), Refusal::Kill | Refusal::Rightless | Refusal::Unseen => None },
         "answer": denial.refusal.to_string(),
         "pid": denial.pid,
         "comm": denial.comm,
@@ -153,6 +163,10 @@ pub fn denial(denial: &Denial) -> Value {
     });
     add_source(&mut object, denial.source.as_deref());
     object
+}
+
+fn failure(failure: &Failure) -> Value {
+    json!({ "id": failure.id.0, "syscall": failure.syscall, "known": failure.known, "count": failure.count })
 }
 
 fn used(used: &Used) -> Value {
@@ -209,7 +223,13 @@ fn frame(frame: &Frame) -> Value {
 }
 
 fn limit(kind: LimitKind, count: u64, at: Duration) -> Value {
-    json!({ "layer": kind.layer().name(), "what": kind.what(), "count": count, "at_ms": millis(at) })
+    json!({
+        "layer": kind.layer().name(),
+        "what": kind.what(),
+        "evidence": kind.evidence(),
+        "count": count,
+        "at_ms": millis(at),
+    })
 }
 
 fn resource(sample: &Sample) -> Value {

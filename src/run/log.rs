@@ -67,7 +67,7 @@ impl RunLog {
         if let EventKind::Limit(limit) = &event.kind {
             let told = self.summary.limits.iter().find(|total| total.kind == limit.kind).map_or(0, |total| total.count);
             if limit.count > told {
-                self.marks.take(LimitMark { at: event.at, kind: limit.kind });
+                self.marks.take(LimitMark { at: limit.at, kind: limit.kind });
             }
         }
         self.summary.apply(event);

@@ -1,6 +1,7 @@
 //! A supervised and a native run under one profile, and in what they disagree. Pure.
 
-use super::event::{Outcome, Refusal, Stream};
+use super::event::{Outcome, Stream};
+use super::refusal::Refusal;
 use super::summary::{StreamTotals, Summary};
 
 /// SIGSYS, with which the kernel kills what a supervised run kills by SIGKILL: signal(7).

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    CellFacts, Denial, DenialId, Enforcement, EventKind, Force, LayerState, Limit, LimitKind, Observation, Outcome,
-    Refusal, RunEvent, SpecimenFacts, Summary,
+    CellFacts, Denial, DenialId, Enforcement, EventKind, Force, Known, LayerState, Limit, LimitKind, Observation,
+    Outcome, Refusal, RunEvent, SpecimenFacts, Summary,
 };
 use crate::engine::{CellName, EngineKind};
 use crate::policy::{Bytes, Layer, Policy};
@@ -29,6 +29,7 @@ pub fn facts() -> CellFacts {
         image: "hotcell:latest".into(),
         enforcement: Enforcement::Supervised,
         denials: Observation::Live,
+        outcomes: Observation::Live,
         layers: layers
             .map(|layer| LayerState {
                 layer,
@@ -59,7 +60,7 @@ pub fn event(summary: &mut Summary, kind: EventKind) {
 
 /// A limit was met so often, first at 5 ms.
 pub fn met(summary: &mut Summary, kind: LimitKind, count: u64) {
-    event(summary, EventKind::Limit(Limit { kind, count }));
+    event(summary, EventKind::Limit(Limit { kind, count, at: Duration::from_millis(5) }));
 }
 
 /// A denial by seccomp with EPERM, first at as many milliseconds as its number says.
@@ -67,6 +68,9 @@ pub fn refusal(id: u32, syscall: &str, args: &[&str], count: u64) -> Denial {
     Denial {
         id: DenialId(id),
         layer: Layer::Seccomp,
+        evidence: "the profile refuses it".into(),
+        behind: Vec::new(),
+        known: Known::Held,
         syscall: syscall.into(),
         args: args.iter().map(ToString::to_string).collect(),
         registers: [0; 6],

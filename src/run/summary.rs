@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::event::{CellFacts, Denial, DenialId, EventKind, LimitKind, Observation, Outcome, RunEvent, Sample, Stream};
+use super::event::{
+    CellFacts, Denial, DenialId, EventKind, Failure, FailureId, Known, LimitKind, Observation, Outcome, RunEvent,
+    Sample, Stream,
+};
 use super::held::{HeldCall, HeldId, Settled};
 use super::used::{UseId, Used};
-use crate::policy::Bytes;
+use crate::policy::{Bytes, Layer};
 
 /// Totals of one output stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,6 +49,8 @@ pub struct Summary {
     pub stderr: StreamTotals,
     /// Denials by identity, in the order of their first sight.
     pub denials: BTreeMap<DenialId, Denial>,
+    /// Calls that failed by no known layer, in the order of their first sight.
+    pub failures: BTreeMap<FailureId, Failure>,
     /// The kinds of calls that were used, where all are recorded.
     pub used: BTreeMap<UseId, Used>,
     /// What a candidate for the profile would refuse, in the order of its first sight.
@@ -86,6 +91,9 @@ impl Summary {
             EventKind::Denial(denial) => {
                 self.denials.insert(denial.id, denial.clone());
             }
+            EventKind::Failure(failure) => {
+                self.failures.insert(failure.id, failure.clone());
+            }
             EventKind::Used(used) => {
                 self.used.insert(used.id, (**used).clone());
             }
@@ -95,7 +103,7 @@ impl Summary {
             EventKind::Resource(sample) => self.take_sample(*sample),
             EventKind::Limit(limit) => match self.limits.iter_mut().find(|total| total.kind == limit.kind) {
                 Some(total) => total.count = limit.count,
-                None => self.limits.push(LimitTotal { kind: limit.kind, count: limit.count, first: event.at }),
+                None => self.limits.push(LimitTotal { kind: limit.kind, count: limit.count, first: limit.at }),
             },
             EventKind::Exit { outcome, duration, unseen, warnings } => {
                 self.waiting.clear();
@@ -140,9 +148,39 @@ impl Summary {
         }
     }
 
+    /// Why what layers other than seccomp refused is not known; `None` where it is.
+    pub fn outcomes_unseen(&self) -> Option<&str> {
+        match self.cell.as_ref().map(|cell| &cell.outcomes) {
+            Some(Observation::NotObservable(reason)) => Some(reason),
+            Some(Observation::Live) => None,
+            None => Some("no cell stood"),
+        }
+    }
+
+    /// What was refused: denials but for attempts, of which the end was not seen.
+    pub fn refused(&self) -> impl Iterator<Item = &Denial> {
+        self.denials.values().filter(|denial| denial.known != Known::Attempt)
+    }
+
+    /// Attempts whose end was not seen, repeats included.
+    pub fn attempts(&self) -> u64 {
+        let attempts = self.denials.values().filter(|denial| denial.known == Known::Attempt);
+        attempts.map(|denial| denial.count).sum()
+    }
+
+    /// Refused calls by the layers that refused them.
+    pub fn denied_by(&self) -> BTreeMap<Layer, u64> {
+        let mut by = BTreeMap::<Layer, u64>::new();
+        for denial in self.refused() {
+            let calls = by.entry(denial.layer).or_default();
+            *calls = calls.saturating_add(denial.count);
+        }
+        by
+    }
+
     /// Refused calls, repeats included.
     pub fn denied_calls(&self) -> u64 {
-        self.denials.values().map(|denial| denial.count).sum()
+        self.refused().map(|denial| denial.count).sum()
     }
 
     /// A figure once read is kept: the last reading of a dying cell may lack some. Peaks never fall.

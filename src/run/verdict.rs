@@ -1,7 +1,5 @@
 //! What a finished run came to, in one sentence of plain words.
 
-use std::collections::BTreeMap;
-
 use super::words::{counted, grouped, one_line};
 use super::{Enforcement, Force, LayerState, LimitKind, Outcome, Refusal, Stream, Summary};
 use crate::policy::{Bytes, Layer};
@@ -27,7 +25,9 @@ pub fn mood(summary: &Summary) -> Mood {
         Some((Outcome::NotStarted(_) | Outcome::CellLost(_), _)) => Mood::Broken,
         _ if layers.iter().any(|state| is_broken(state)) => Mood::Broken,
         Some((Outcome::TimedOut, _)) => Mood::Denied,
-        _ if !summary.denials.is_empty() || summary.limits.iter().any(|limit| refuses(limit.kind)) => Mood::Denied,
+        _ if summary.refused().next().is_some() || summary.limits.iter().any(|limit| refuses(limit.kind)) => {
+            Mood::Denied
+        }
         Some((Outcome::Exited(0), _)) => {
             let warned = summary.cell.iter().any(|cell| !cell.warnings.is_empty()) || !summary.warnings.is_empty();
             let whole = summary.denials_incomplete().is_none() && !warned;
@@ -50,7 +50,7 @@ pub fn verdict(summary: &Summary) -> String {
     let mut clauses = match outcome {
         // Nothing ran, or what ran was lost: that nothing was seen says nothing.
         Outcome::NotStarted(_) | Outcome::CellLost(_) => {
-            let calls = (!summary.denials.is_empty()).then(|| denied(summary));
+            let calls = summary.refused().next().is_some().then(|| denied(summary));
             vec![outcome.to_string(), calls.into_iter().chain(limits(summary)).collect::<Vec<_>>().join(", ")]
         }
         Outcome::Stopped if summary.cell.is_none() => vec![format!("{outcome} before a cell stood")],
@@ -108,21 +108,21 @@ fn limits(summary: &Summary) -> impl Iterator<Item = String> {
 
 /// The denied calls, and whether they are all there were.
 fn denied(summary: &Summary) -> String {
-    let mut by_layer = BTreeMap::<Layer, u64>::new();
-    for denial in summary.denials.values() {
-        let calls = by_layer.entry(denial.layer).or_default();
-        *calls = calls.saturating_add(denial.count);
-    }
-    let calls: Vec<_> =
-        by_layer.iter().map(|(layer, calls)| format!("{} denied by {layer}", counted(*calls, "call"))).collect();
+    let by_layer = summary.denied_by();
+    let each: Vec<_> = by_layer.iter().map(|(layer, calls)| format!("{} by {layer}", grouped(*calls))).collect();
+    let calls = match by_layer.first_key_value() {
+        Some((layer, calls)) if by_layer.len() == 1 => format!("{} denied by {layer}", counted(*calls, "call")),
+        _ => format!("{} denied ({})", counted(summary.denied_calls(), "call"), each.join(", ")),
+    };
     let kill = if summary.denials.values().any(|denial| denial.refusal == Refusal::Kill) { " with a kill" } else { "" };
-    let calls = format!("{}{kill}", calls.join(" and "));
-    match (summary.denials_incomplete(), summary.denials.is_empty()) {
+    let calls = format!("{calls}{kill}");
+    match (summary.denials_incomplete(), by_layer.is_empty()) {
         (None, true) => format!("nothing was denied by {}", Layer::Seccomp),
         (None, false) => calls,
         (Some(reason), true) if summary.unseen.is_some() => format!("no denial seen, some may be missing ({reason})"),
         (Some(reason), true) => format!("denials not observable ({reason})"),
-        (Some(reason), false) => format!("at least {calls} ({reason})"),
+        (Some(reason), false) if summary.unseen.is_some() => format!("at least {calls} ({reason})"),
+        (Some(reason), false) => format!("{calls}; seccomp's are not seen ({reason})"),
     }
 }
 
@@ -137,7 +137,7 @@ fn limit_met(summary: &Summary, kind: LimitKind, count: u64) -> Option<String> {
         LimitKind::MemoryMax => Some("memory limit met".to_owned()),
         LimitKind::OomKill if killed => Some("memory limit killed it (OOM)".to_owned()),
         LimitKind::OomKill if count == 1 => Some("memory limit killed a process (OOM)".to_owned()),
-        LimitKind::OomKill => Some(format!("memory limit killed {} processes (OOM)", grouped(count))),
+        LimitKind::OomKill => Some(format!("memory limit killed {} (OOM)", counted(count, "process"))),
         LimitKind::Deadline if timed_out => None,
         LimitKind::Deadline => Some("the deadline passed".to_owned()),
         LimitKind::CpuThrottled | LimitKind::OutputCut(_) => None,

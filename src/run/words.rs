@@ -37,9 +37,14 @@ pub fn size(bytes: Bytes) -> String {
     if bytes < Bytes::mib(1) { format!("{} B", grouped(bytes.0)) } else { bytes.to_string() }
 }
 
-/// How many of something: `1 call`, `1,204 calls`.
+/// How many of something: `1 call`, `1,204 calls`, `2 processes`.
 pub fn counted(number: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
+    let ending = match number {
+        1 => "",
+        _ if what.ends_with("ss") => "es",
+        _ => "s",
+    };
+    format!("{} {what}{ending}", grouped(number))
 }
 
 /// A time that something took: `12.3 ms`, `4.56 s`.
@@ -124,6 +129,7 @@ mod tests {
         assert_eq!(counted(1, "call"), "1 call");
         assert_eq!(counted(0, "call"), "0 calls");
         assert_eq!(counted(1204, "call"), "1,204 calls");
+        assert_eq!([1, 2].map(|many| counted(many, "process")), ["1 process", "2 processes"]);
     }
 
     #[test]

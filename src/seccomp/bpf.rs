@@ -191,7 +191,41 @@ impl Program {
     }
 }
 
+/// A call that the supervisor is asked about before it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its number.
+    pub nr: i32,
+    /// An argument, and bits of its lower half of which one is set; `None` for every call of the kind.
+    pub bits: Option<(u32, u32)>,
+}
+
 impl Program {
+    /// The same filter, which first asks the supervisor about these calls of one ABI, whatever it says to them itself.
+    /// Where that makes it too long, it asks about none of them.
+    #[must_use]
+    pub fn asking(&self, arch: u32, calls: &[Asked]) -> Self {
+        let insn = |code, jt, jf, k| Insn { code, jt, jf, k };
+        let ask = insn(RET_K, 0, 0, Action::Notify.to_ret());
+        let load_number = insn(LD_W_ABS, 0, 0, 0);
+        let mut tests = vec![load_number];
+        for call in calls {
+            let is_it = |skip| insn(JMP_JEQ_K, 0, skip, call.nr.cast_unsigned());
+            match call.bits {
+                None => tests.extend([is_it(1), ask]),
+                Some((argument, bits)) => {
+                    let low = 16 + 8 * argument + if cfg!(target_endian = "little") { 0 } else { 4 };
+                    let test = insn(JMP_JSET_K, 0, 1, bits);
+                    tests.extend([is_it(4), insn(LD_W_ABS, 0, 0, low), test, ask, load_number]);
+                }
+            }
+        }
+        let skip = u32::try_from(tests.len()).unwrap_or(u32::MAX);
+        let head = [insn(LD_W_ABS, 0, 0, 4), insn(JMP_JEQ_K, 1, 0, arch), insn(JMP_JA, 0, 0, skip)];
+        let whole = head.into_iter().chain(tests).chain(self.0.iter().copied()).collect();
+        Self::new(whole).unwrap_or_else(|_| self.clone())
+    }
+
     /// A filter that does the same with every call.
     pub fn always(action: Action) -> Self {
         Self(vec![Insn { code: RET_K, jt: 0, jf: 0, k: action.to_ret() }])
@@ -326,6 +360,23 @@ mod tests {
         let same_calls = only_seven().supervised();
         assert_eq!(same_calls.evaluate(&call(7, [0; 6])), Ok(Action::Allow));
         assert_eq!(same_calls.evaluate(&call(8, [0; 6])), Ok(Action::Notify));
+    }
+
+    #[test]
+    fn a_filter_can_ask_about_calls_that_it_allows() {
+        let asked = [Asked { nr: 7, bits: Some((2, 0b11)) }, Asked { nr: 9, bits: None }];
+        let program = only_seven().asking(5, &asked);
+        let of = |arch, nr, flags| {
+            program.evaluate(&SeccompData { nr, arch, args: [0, 0, flags, 0, 0, 0], ..SeccompData::default() }).unwrap()
+        };
+        assert_eq!(of(5, 7, 0b10), Action::Notify);
+        assert_eq!(of(5, 7, 0b100), Action::Allow);
+        assert_eq!(of(5, 9, 0), Action::Notify);
+        assert_eq!(of(5, 8, 0b11), Action::Errno(13));
+        assert_eq!(of(6, 7, 0b10), Action::Allow);
+        assert_eq!(of(6, 9, 0), Action::Errno(13));
+        let long = Program::new(vec![returning(Action::Allow); 4090]).unwrap();
+        assert_eq!(long.asking(5, &asked), long);
     }
 
     #[test]

@@ -44,7 +44,7 @@ mod workspace;
 
 pub use action::Action;
 pub use arch::{Arch, Host, KernelVersion, KernelVersionError};
-pub use bpf::{BpfError, Insn, Program, SeccompData};
+pub use bpf::{Asked, BpfError, Insn, Program, SeccompData};
 pub use catalog::{About, Purpose, Risk, about, calls_for};
 pub use combine::{CombineError, Combined, combine, intersect, merge, subtract};
 pub use compile::{CompileError, compile};

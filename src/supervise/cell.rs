@@ -18,12 +18,13 @@ use super::clock::Clock;
 use super::control::{Control, Run, Steering};
 use super::ended::Ended;
 use super::link::{Door, FromShim, Link, LinkError};
+use super::outcomes::Anchor;
 use super::owner::Owner;
 use super::reaper::{Reaper, Remains};
 use super::{native, shimmed};
 use crate::engine::{Attached, CellName, CellSpec, Engine, EngineError};
-use crate::plan::{self, CellPlace, CellPlan, Kernel};
-use crate::run::{CellFacts, Enforcement, EventKind, LayerState, Outcome, RunEvent, SpecimenFacts};
+use crate::plan::{self, CellPlace, CellPlan, Kernel, Watch};
+use crate::run::{CellFacts, Enforcement, EventKind, LayerState, Observation, Outcome, RunEvent, SpecimenFacts};
 use crate::specimen::Specimen;
 
 /// How long a started cell may take until its shim speaks.
@@ -145,8 +146,8 @@ pub struct Cell {
 
 /// How the workbench and the cell are joined.
 pub(super) enum Io {
-    /// By the shim's socket.
-    Shim(Link),
+    /// By the shim's socket; how its calls end will be watched.
+    Shim(Link, Option<Anchor>),
     /// By the engine's attach; the container is made and not started.
     Attached(Attached),
     /// Cut, once the run is over.
@@ -170,13 +171,16 @@ impl Cell {
         let spec = plan.spec(&place(&name, &owner, &dir), Some(plan::argv(specimen)));
         let made = async {
             let door = match plan.enforcement {
-                Enforcement::Supervised => Some(Door::open(&dir.socket())?),
+                Enforcement::Supervised => {
+                    let anchor = (plan.request.watch != Watch::Filter).then(Anchor::start);
+                    Some((Door::open(&dir.socket())?, anchor))
+                }
                 Enforcement::Native => None,
             };
             let created = site.engine.create(&spec).await?;
             dir.mark_made().map_err(StartError::io("noting that the cell is made"))?;
-            let io = if let Some(door) = door {
-                Io::Shim(meet_shim(&*site.engine, &name, door).await?)
+            let io = if let Some((door, anchor)) = door {
+                Io::Shim(meet_shim(&*site.engine, &name, door).await?, anchor)
             } else {
                 // Podman's runtime looks for the program already at the attach.
                 let file_name = specimen.language.file_name(&specimen.name);
@@ -231,14 +235,14 @@ impl Cell {
     /// native enforcement, where the container is not started yet. It takes nothing from the cell: it may be dropped at
     /// any time, and a cell that is lost can be run, which then says why it cannot.
     pub async fn lost(&mut self) -> String {
-        let Io::Shim(link) = &self.io else { return std::future::pending().await };
+        let Io::Shim(link, _) = &self.io else { return std::future::pending().await };
         let error = link.disturbed().await;
         self.why_lost(&error).await
     }
 
     /// Whether the waiting cell is lost by now; never under native enforcement.
     pub fn is_lost(&self) -> bool {
-        matches!(&self.io, Io::Shim(link) if link.is_disturbed())
+        matches!(&self.io, Io::Shim(link, _) if link.is_disturbed())
     }
 
     /// Runs the specimen to its end and removes the cell. Everything that happens goes to `events`, the last thing
@@ -254,7 +258,7 @@ impl Cell {
         let run = Run { specimen, events, clock: Clock::default(), control };
         let result = match std::mem::replace(&mut self.io, Io::Closed) {
             _ if *run.control.borrow() == Control::Stop => Ok(Ended::plain(Outcome::Stopped, Duration::ZERO)),
-            Io::Shim(link) => shimmed::run(&self, &run, link, stdin, orders).await,
+            Io::Shim(link, _anchor) => shimmed::run(&self, &run, link, stdin, orders).await,
             Io::Attached(streams) => native::run(&self, &run, streams, stdin).await,
             Io::Closed => Err(StartError::Link(LinkError::Closed)),
         };
@@ -312,7 +316,7 @@ impl Cell {
     }
 
     /// The event that tells of the cell.
-    pub(super) fn facts(&self, specimen: SpecimenFacts, layers: Vec<LayerState>) -> EventKind {
+    pub(super) fn facts(&self, specimen: SpecimenFacts, layers: Vec<LayerState>, outcomes: Observation) -> EventKind {
         let plan = &self.plan;
         EventKind::Cell(Box::new(CellFacts {
             name: self.name.clone(),
@@ -324,6 +328,7 @@ impl Cell {
             image: plan.request.image.clone(),
             enforcement: plan.enforcement,
             denials: plan.denials.clone(),
+            outcomes,
             layers,
             warnings: plan.warnings.iter().chain(&self.warnings).cloned().collect(),
         }))

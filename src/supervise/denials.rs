@@ -3,10 +3,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use super::untold::Untold;
 use crate::policy::Layer;
-use crate::run::{Denial, DenialId, Refusal, Source};
+use crate::run::{Denial, DenialId, Known, Refusal, Source};
 use crate::seccomp::decode::Call;
 
 /// Distinct denials kept apart; beyond it, all are one a kind of answer.
@@ -17,15 +19,48 @@ pub const MOST_DISTINCT: usize = 4096;
 const CLOSE_READINGS: u32 = 8;
 const READING_INTERVAL: Duration = Duration::from_millis(5);
 
-/// What makes two refused calls the same but for their line.
+/// A refused call: what makes two of them the same but for their line.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key {
-    pid: u32,
-    call: Call,
-    refusal: Refusal,
+pub struct Refused {
+    /// The process.
+    pub pid: u32,
+    /// The call.
+    pub call: Call,
+    /// The answer.
+    pub refusal: Refusal,
+    /// Whose answer it was.
+    pub layer: Layer,
 }
 
-/// Where the calls of one key came from.
+/// Whether the line of a call is to be read, after so many readings, the last so long ago.
+pub fn is_due(readings: u32, since: Duration) -> bool {
+    readings < CLOSE_READINGS || since >= READING_INTERVAL
+}
+
+impl Refused {
+    /// With nothing known of its caller.
+    fn denial(&self, id: DenialId, at: Duration) -> Denial {
+        Denial {
+            id,
+            layer: self.layer,
+            evidence: "many calls together: each for itself was seen to be refused by it".to_owned(),
+            behind: Vec::new(),
+            known: Known::Held,
+            syscall: self.call.name.clone(),
+            args: self.call.args.clone(),
+            registers: [0; 6],
+            refusal: self.refusal,
+            pid: self.pid,
+            comm: String::new(),
+            source: None,
+            count: 0,
+            located: 0,
+            first: at,
+        }
+    }
+}
+
+/// Where the calls of one kind came from.
 #[derive(Debug)]
 struct Lines {
     readings: u32,
@@ -40,20 +75,35 @@ struct Lines {
 pub struct Caller {
     /// Its name.
     pub comm: String,
-    /// Where it made the call.
-    pub source: Source,
+    /// Where it made the call; `None` where it follows too closely on others of its kind to be looked at.
+    pub source: Option<Source>,
     /// The call's arguments as the kernel has them.
     pub registers: [u64; 6],
+    /// On what it rests who refused.
+    pub evidence: String,
+    /// Who would have too.
+    pub behind: Vec<Layer>,
+    /// How the call and its end are known.
+    pub known: Known,
+}
+
+/// Numbers of a run's denials, whoever sees them.
+#[derive(Clone, Debug, Default)]
+pub struct Numbers(Arc<AtomicU32>);
+
+impl Numbers {
+    fn next(&self) -> DenialId {
+        DenialId(self.0.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 /// Denials by identity, and which of them changed since last sent.
 #[derive(Debug, Default)]
 pub struct Denials {
-    keys: HashMap<Key, Lines>,
+    numbers: Numbers,
+    keys: HashMap<Refused, Lines>,
     all: Vec<Denial>,
-    changed: Vec<usize>,
-    /// Whether a denial stands in `changed`; as long as `all`.
-    waiting: Vec<bool>,
+    untold: Untold,
 }
 
 impl Lines {
@@ -62,14 +112,19 @@ impl Lines {
     }
 
     fn is_due(&self, at: Duration) -> bool {
-        self.readings < CLOSE_READINGS || at.saturating_sub(self.last_reading) >= READING_INTERVAL
+        is_due(self.readings, at.saturating_sub(self.last_reading))
     }
 }
 
 impl Denials {
-    /// Counts one refused call of a process. `ask` is called where a new reading of its caller is due.
-    pub fn count(&mut self, pid: u32, call: Call, refusal: Refusal, at: Duration, ask: impl FnOnce() -> Caller) {
-        let mut key = Key { pid, call, refusal };
+    /// None yet, whose numbers are taken from these.
+    pub fn numbered(numbers: &Numbers) -> Self {
+        Self { numbers: numbers.clone(), ..Self::default() }
+    }
+
+    /// Counts a refused call, made so often. `ask` is called where a new reading of its caller is due.
+    pub fn count(&mut self, refused: Refused, times: u64, at: Duration, ask: impl FnOnce() -> Caller) {
+        let mut key = refused;
         let full = self.all.len() >= MOST_DISTINCT;
         if full && !self.keys.contains_key(&key) {
             key.pid = 0;
@@ -81,15 +136,18 @@ impl Denials {
             None if full => self.add(&key, at, None),
             Some(_) | None => self.read(&key, at, ask()),
         };
-        self.all[index].count += 1;
-        if !std::mem::replace(&mut self.waiting[index], true) {
-            self.changed.push(index);
-        }
+        self.all[index].count += times;
+        self.untold.mark(index);
     }
 
     /// The denial of this caller's line, a new one where it has none.
-    fn read(&mut self, key: &Key, at: Duration, caller: Caller) -> usize {
-        let line = caller.source.specimen_line();
+    fn read(&mut self, key: &Refused, at: Duration, caller: Caller) -> usize {
+        if caller.source.is_none()
+            && let Some(lines) = self.keys.get(key)
+        {
+            return lines.last;
+        }
+        let line = caller.source.as_ref().and_then(Source::specimen_line);
         let known = self.keys.get(key).and_then(|lines| lines.denials.iter().find(|(known, _)| *known == line));
         let index = match known {
             Some((_, index)) => *index,
@@ -104,27 +162,22 @@ impl Denials {
         index
     }
 
-    fn add(&mut self, key: &Key, at: Duration, caller: Option<Caller>) -> usize {
+    fn add(&mut self, key: &Refused, at: Duration, caller: Option<Caller>) -> usize {
         let index = self.all.len();
-        let (comm, source, registers) =
-            caller.map_or_else(Default::default, |caller| (caller.comm, Some(caller.source), caller.registers));
-        let line = source.as_ref().and_then(Source::specimen_line);
-        self.all.push(Denial {
-            // Bounded by MOST_DISTINCT and the number of answers a profile can give.
-            id: DenialId(u32::try_from(index).unwrap_or(u32::MAX)),
-            layer: Layer::Seccomp,
-            syscall: key.call.name.clone(),
-            args: key.call.args.clone(),
-            registers,
-            refusal: key.refusal,
-            pid: key.pid,
-            comm,
-            source: source.map(Arc::new),
-            count: 0,
-            located: 0,
-            first: at,
+        let line = caller.as_ref().and_then(|caller| caller.source.as_ref()?.specimen_line());
+        let id = self.numbers.next();
+        self.all.push(match caller {
+            Some(caller) => Denial {
+                evidence: caller.evidence,
+                behind: caller.behind,
+                known: caller.known,
+                registers: caller.registers,
+                comm: caller.comm,
+                source: caller.source.map(Arc::new),
+                ..key.denial(id, at)
+            },
+            None => key.denial(id, at),
         });
-        self.waiting.push(false);
         let lines = self.keys.entry(key.clone()).or_insert_with(|| Lines::new(index));
         lines.denials.push((line, index));
         index
@@ -132,15 +185,8 @@ impl Denials {
 
     /// Hands each changed denial to `send`, oldest first, until it refuses one; the rest stay changed.
     pub fn flush(&mut self, mut send: impl FnMut(Denial) -> bool) {
-        let mut told = 0;
-        for &index in &self.changed {
-            if !send(self.all[index].clone()) {
-                break;
-            }
-            self.waiting[index] = false;
-            told += 1;
-        }
-        self.changed.drain(..told);
+        let all = &self.all;
+        self.untold.flush(|index| send(all[index].clone()));
     }
 
     /// How many distinct denials there are.
@@ -150,7 +196,7 @@ impl Denials {
 
     /// Whether nothing waits to be sent.
     pub fn is_flushed(&self) -> bool {
-        self.changed.is_empty()
+        self.untold.is_empty()
     }
 }
 
@@ -171,8 +217,16 @@ mod tests {
     fn count_at(denials: &mut Denials, at: u64, pid: u32, args: &[&str], line: Option<u32>) {
         let frame = |line| Frame { file: "/sandbox/a.py".to_owned(), line, function: "f".to_owned() };
         let source = Source { line: line.map(frame).ok_or_else(String::new), ..Source::unknown("") };
-        let caller = || Caller { comm: "python3".to_owned(), source, registers: [0; 6] };
-        denials.count(pid, call(args), Refusal::Errno(1), Duration::from_millis(at), caller);
+        let caller = || Caller {
+            comm: "python3".to_owned(),
+            source: Some(source),
+            registers: [0; 6],
+            evidence: String::new(),
+            behind: Vec::new(),
+            known: Known::Held,
+        };
+        let refused = Refused { pid, call: call(args), refusal: Refusal::Errno(1), layer: Layer::Seccomp };
+        denials.count(refused, 1, Duration::from_millis(at), caller);
     }
 
     /// Line, count and readings of what changed.

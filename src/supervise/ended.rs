@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::control::Run;
 use super::listener::Listener;
+use super::outcomes::Outcomes;
 use crate::run::{EventKind, Outcome};
 
 /// How long the pipes of a cell that could not be removed are waited for.
@@ -29,6 +30,7 @@ pub(super) struct Ended {
 pub(super) struct Backlog {
     pub events: Vec<EventKind>,
     pub listener: Option<Listener>,
+    pub outcomes: Option<Outcomes>,
     pub drains: Vec<JoinHandle<io::Result<()>>>,
 }
 
@@ -40,7 +42,7 @@ impl Ended {
 
     /// Tells what was kept for after the cell's removal; where that failed, its pipes are not waited for without end.
     pub async fn tell_backlog(&mut self, run: &Run<'_>, cell_gone: bool) {
-        let Backlog { events, listener, drains } = std::mem::take(&mut self.backlog);
+        let Backlog { events, listener, outcomes, drains } = std::mem::take(&mut self.backlog);
         for event in events {
             run.tell(event).await;
         }
@@ -48,6 +50,18 @@ impl Ended {
             let finished = tokio::task::spawn_blocking(|| listener.finish()).await;
             if let Err(error) = finished.unwrap_or_else(|lost| Err(lost.into())) {
                 self.unseen = Some(format!("the listener ended early, so later refusals were not seen: {error}"));
+            }
+        }
+        if let Some(outcomes) = outcomes {
+            let finished = tokio::task::spawn_blocking(|| outcomes.finish()).await;
+            match finished.unwrap_or_else(|lost| Err(lost.into())) {
+                Ok(0) => {}
+                Ok(lost) => self.warnings.push(format!(
+                    "{lost} of the kernel's records of failed calls found no room: refusals by layers other than seccomp may be missing"
+                )),
+                Err(error) => self.warnings.push(format!(
+                    "failed calls were no longer seen from some time on: refusals by layers other than seccomp may be missing: {error}"
+                )),
             }
         }
         for mut drain in drains {

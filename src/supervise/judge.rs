@@ -79,7 +79,7 @@ impl Names {
 }
 
 /// The memory of a caller that is no longer there.
-struct Gone;
+pub(super) struct Gone;
 
 impl Memory for Gone {
     fn read(&mut self, _: u64, _: &mut [u8]) -> io::Result<usize> {

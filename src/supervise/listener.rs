@@ -2,7 +2,7 @@
 //! specimen's filter refuses, answers it as the profile says, or as the
 //! reviewer does where it is to be held, and only then tells of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -12,20 +12,25 @@ use std::time::{Duration, Instant};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use tokio::sync::{Notify, mpsc, watch};
 
+use super::attempts::{Attempt, Attempts, Seen};
 use super::breaks::{Breaks, Held, Obeyed, Order};
 use super::clock::Clock;
-use super::denials::{Caller, Denials};
-use super::ffi::{Notification, NotifyFd};
+use super::denials::{Caller, Denials, Numbers, Refused, is_due};
+use super::ffi::{Notification, NotifyFd, ProcessMemory};
 use super::judge::{Judge, Names};
+use super::outcomes::Scene;
+use super::peers;
 use super::stacks::Stacks;
-use super::watching::{Scene, Watching};
+use super::watching::{Notified, Watching};
 use crate::kernel::procfs::{self, Status};
-use crate::run::{EventKind, HeldCall, Process, Refusal, RunEvent, Settled, Verdict};
-use crate::seccomp::Program;
+use crate::policy::Layer;
+use crate::run::attribution::{By, Subject, asked_about, behind_the_filter, expected};
+use crate::run::{EventKind, HeldCall, Known, Process, Refusal, RunEvent, Settled, Verdict};
 use crate::seccomp::decode::Call;
+use crate::seccomp::{Program, SeccompData, syscall_number};
 
 /// How long a raised count may wait before it is told.
-const COUNT_INTERVAL: Duration = Duration::from_millis(50);
+pub(super) const COUNT_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How long calls are still answered once the cell has been ended.
 const LAST_CALLS: Duration = Duration::from_secs(1);
@@ -54,6 +59,14 @@ pub struct Means {
     pub orders: Obeyed,
     /// Told how many calls are held.
     pub held: watch::Sender<usize>,
+    /// The cell, for what other layers may refuse.
+    pub scene: Arc<Scene>,
+    /// Told of calls before they are answered.
+    pub attempts: Arc<Attempts>,
+    /// How they end is seen.
+    pub outcomes: bool,
+    /// The run's denials are numbered by it.
+    pub numbers: Numbers,
 }
 
 /// A listening thread.
@@ -69,7 +82,8 @@ impl Listener {
     /// When the system is out of descriptors or threads.
     pub fn start(fd: OwnedFd, means: Means) -> io::Result<Self> {
         let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
-        let Means { profile, watching, clock, events, kill_cell, stacks, orders, held } = means;
+        let Means { profile, watching, clock, events, kill_cell, stacks, orders, held, .. } = means;
+        let asked = asked_about().into_iter().filter_map(|(call, _)| syscall_number(call)).collect();
         let mut worker = Worker {
             notify: NotifyFd::new(fd),
             stop: Arc::clone(&stop),
@@ -78,7 +92,12 @@ impl Listener {
             teller: Teller { clock, events },
             kill_cell,
             stacks,
-            denials: Denials::default(),
+            denials: Denials::numbered(&means.numbers),
+            scene: means.scene,
+            attempts: means.attempts,
+            outcomes: means.outcomes,
+            asked,
+            read: HashMap::new(),
             breaks: Breaks::new(held),
             unheld: 0,
             names: Names::default(),
@@ -115,6 +134,13 @@ struct Worker {
     watching: Watching,
     /// Process by thread.
     processes: HashMap<u32, u32>,
+    scene: Arc<Scene>,
+    attempts: Arc<Attempts>,
+    outcomes: bool,
+    /// The numbers of calls that other layers may refuse.
+    asked: HashSet<i32>,
+    /// When the line of such a call was read last, and how often, by process and place.
+    read: HashMap<(u32, u64), (Duration, u32)>,
 }
 
 impl Worker {
@@ -197,10 +223,11 @@ impl Worker {
     fn take(&mut self, notification: &Notification) -> io::Result<bool> {
         let (pid, at) = (self.process(notification.tid), self.teller.clock.now());
         let (notify, names, stacks) = (&self.notify, &mut self.names, &mut self.stacks);
-        let seen = self.watching.see(Scene { notify, notification, names, stacks, pid, at });
+        let seen = self.watching.see(Notified { notify, notification, names, stacks, pid, at });
         let Some(refusal) = self.judge.refusal(&notification.data) else {
+            let told = self.note_attempt(notification, pid, at);
             self.notify.let_pass(notification)?;
-            return Ok(seen);
+            return Ok(seen || told);
         };
         let call = self.names.decode(&self.notify, notification);
         if self.breaks.points.may_hold(&call.name) {
@@ -209,9 +236,14 @@ impl Worker {
         let (tid, instruction) = (notification.tid, notification.data.instruction_pointer);
         let (stacks, before) = (&mut self.stacks, self.denials.len());
         // A name, and a line, are only to be had while the caller stands still.
-        let registers = notification.data.args;
-        let ask = || Caller { comm: procfs::comm(tid), source: stacks.source(pid, tid, instruction), registers };
-        self.denials.count(pid, call, refusal, at, ask);
+        let (scene, data) = (&self.scene, &notification.data);
+        let name = call.name.clone();
+        let ask = || Caller {
+            comm: procfs::comm(tid),
+            source: Some(stacks.source(pid, tid, instruction)),
+            ..by_filter(scene, &name, pid, tid, data)
+        };
+        self.denials.count(Refused { pid, call, refusal, layer: Layer::Seccomp }, 1, at, ask);
         self.answer(notification, refusal)?;
         Ok(seen || self.denials.len() > before)
     }
@@ -219,8 +251,55 @@ impl Worker {
     fn answer(&self, notification: &Notification, refusal: Refusal) -> io::Result<()> {
         match refusal {
             Refusal::Errno(errno) => self.notify.refuse(notification, errno),
-            Refusal::Kill => self.kill(notification),
+            // No profile answers as the last two say; whatever is not let pass is ended.
+            Refusal::Kill | Refusal::Rightless | Refusal::Unseen => self.kill(notification),
         }
+    }
+
+    /// Looks at a call that is about to go on and that another layer may refuse. True where there is something to tell.
+    fn note_attempt(&mut self, notification: &Notification, pid: u32, at: Duration) -> bool {
+        let (tid, data) = (notification.tid, notification.data);
+        if !self.asked.contains(&data.nr) {
+            return false;
+        }
+        let call = self.names.decode(&self.notify, notification);
+        let (wants, peer) = self.scene.look(&call.name, pid, &data.args, &mut ProcessMemory::of(tid));
+        let subject = Subject { wants: &wants, peer: &peer, peer_outside: false };
+        let expected = expected(&subject, &self.scene.facts);
+        let due = expected.is_some() && self.is_due(pid, data.instruction_pointer, at);
+        let source = due.then(|| self.stacks.source(pid, tid, data.instruction_pointer));
+        // Reading it costs as much as the call: for one that is to go on, it is read if it fails.
+        let comm = expected.as_ref().map_or_else(String::new, |_| procfs::comm(tid));
+        match expected {
+            Some(By { layer, evidence, behind }) if !self.outcomes => {
+                let refused = Refused { pid, call, refusal: Refusal::Unseen, layer };
+                let registers = data.args;
+                let known = Known::Attempt;
+                let before = self.denials.len();
+                self.denials.count(refused, 1, at, || Caller { comm, source, registers, evidence, behind, known });
+                self.denials.len() > before
+            }
+            _ if self.outcomes => {
+                let attempt = Attempt { call, wants, peer, comm, source };
+                self.attempts.note_written(pid, &attempt.wants);
+                self.attempts.note(tid, data, Seen::Passed(Box::new(attempt)));
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether to look up the line of a call that goes on: as for denials, reading costs more than the call.
+    fn is_due(&mut self, pid: u32, instruction: u64, at: Duration) -> bool {
+        if self.read.len() >= MOST_THREADS {
+            self.read.clear();
+        }
+        let (last, times) = self.read.entry((pid, instruction)).or_insert((Duration::ZERO, 0));
+        let due = is_due(*times, at.saturating_sub(*last));
+        if due {
+            (*last, *times) = (at, *times + 1);
+        }
+        due
     }
 
     /// Holds the call for the reviewer, where it comes from a line that is to be held and there is room.
@@ -240,8 +319,9 @@ impl Worker {
                 self.teller.mention(EventKind::Unheld { count: self.unheld });
             }
             let comm = procfs::comm(notification.tid);
-            let registers = notification.data.args;
-            self.denials.count(pid, call, refusal, at, || Caller { comm, source, registers });
+            let facts = by_filter(&self.scene, &call.name, pid, notification.tid, &notification.data);
+            let refused = Refused { pid, call, refusal, layer: Layer::Seccomp };
+            self.denials.count(refused, 1, at, || Caller { comm, source: Some(source), ..facts });
             self.answer(notification, refusal)?;
             return Ok(true);
         }
@@ -276,6 +356,7 @@ impl Worker {
             }
             Order::Judge(profile) => {
                 self.judge = Judge::new((*profile).clone());
+                self.attempts.judge_by((*profile).clone());
                 let judge = &mut self.judge;
                 let allowed = self.breaks.take(|held| judge.refusal(&held.notification.data).is_none());
                 allowed.into_iter().try_for_each(|held| self.settle(held, Verdict::Allow))
@@ -291,14 +372,20 @@ impl Worker {
             Verdict::DenyWith(errno) => Refusal::Errno(errno),
             Verdict::Kill => Refusal::Kill,
             Verdict::Allow => {
+                self.note_attempt(&notification, pid, at);
                 self.notify.let_pass(&notification)?;
                 self.teller.tell(EventKind::Settled { id: told.id, how: Settled::Allowed });
                 return Ok(());
             }
         };
         let comm = told.processes.first().map_or_else(String::new, |process| process.comm.clone());
-        let registers = told.registers;
-        self.denials.count(pid, call, refusal, at, || Caller { comm, source: told.source, registers });
+        let facts = by_filter(&self.scene, &call.name, pid, notification.tid, &notification.data);
+        let refused = Refused { pid, call, refusal, layer: Layer::Seccomp };
+        self.denials.count(refused, 1, at, || Caller { comm, source: Some(told.source), ..facts });
+        if self.outcomes {
+            // The reviewer's word, which need not be the profile's.
+            self.attempts.note(notification.tid, notification.data, Seen::Refused);
+        }
         self.answer(&notification, refusal)?;
         self.teller.tell(EventKind::Settled { id: told.id, how: Settled::Refused(refusal) });
         Ok(())
@@ -333,20 +420,34 @@ impl Worker {
     }
 }
 
+/// What is said of a call that the filter refuses, but for who made it and where.
+fn by_filter(scene: &Scene, call: &str, pid: u32, tid: u32, data: &SeccompData) -> Caller {
+    let (wants, peer) = scene.look(call, pid, &data.args, &mut ProcessMemory::of(tid));
+    let subject = Subject { wants: &wants, peer: &peer, peer_outside: peers::is_outside(&peer) };
+    Caller {
+        comm: String::new(),
+        source: None,
+        registers: data.args,
+        evidence: format!("the listener was asked about the call, and answered as the profile says{}", peer.purpose()),
+        behind: behind_the_filter(&subject, &scene.facts),
+        known: Known::Held,
+    }
+}
+
 /// Tells the run's events.
-struct Teller {
-    clock: Clock,
-    events: mpsc::Sender<RunEvent>,
+pub(super) struct Teller {
+    pub clock: Clock,
+    pub events: mpsc::Sender<RunEvent>,
 }
 
 impl Teller {
     /// Tells something that must not be lost; false where nobody listens.
-    fn tell(&self, kind: EventKind) -> bool {
+    pub fn tell(&self, kind: EventKind) -> bool {
         self.events.blocking_send(RunEvent { at: self.clock.now(), kind }).is_ok()
     }
 
     /// Tells something that can be told again, where there is room.
-    fn mention(&self, kind: EventKind) -> bool {
+    pub fn mention(&self, kind: EventKind) -> bool {
         self.events.try_send(RunEvent { at: self.clock.now(), kind }).is_ok()
     }
 }

@@ -11,6 +11,7 @@
 //! ```
 
 mod apparmor;
+mod attempts;
 mod breaks;
 mod cell;
 mod celldir;
@@ -18,17 +19,23 @@ mod clock;
 mod control;
 mod denials;
 mod ended;
+mod facts;
 mod ffi;
 mod judge;
 mod link;
 mod listener;
 mod native;
+mod outcomes;
 mod output;
 mod owner;
+mod peers;
+mod places;
 mod reaper;
 mod sampler;
 mod shimmed;
+mod snapshot;
 mod stacks;
+mod untold;
 mod verify;
 mod watching;
 
@@ -37,6 +44,7 @@ pub use cell::{Cell, OWN_PROGRAM, Site, StartError, Stdin, kernel};
 pub use celldir::SHIM;
 pub use control::{Control, Steering};
 pub use link::LinkError;
+pub use outcomes::anchor;
 pub use owner::Owner;
 pub use reaper::{
     ReapError, Remains, SUBCOMMAND as REAPER_SUBCOMMAND, Swept, parse_arguments as parse_reaper, reap, sweep,

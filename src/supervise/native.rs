@@ -16,7 +16,7 @@ use super::verify::{self, Reading};
 use crate::engine::{Attached, EngineError};
 use crate::kernel::cgroup::Cgroup;
 use crate::plan;
-use crate::run::{EventKind, LayerState, Limit, LimitKind, Outcome, RunEvent, Stream};
+use crate::run::{EventKind, LayerState, Limit, LimitKind, Observation, Outcome, RunEvent, Stream};
 
 /// The time between two questions to the engine for the use of a cell; each takes it a while.
 const ASK_INTERVAL: Duration = Duration::from_millis(200);
@@ -38,7 +38,12 @@ pub async fn run(cell: &Cell, run: &Run<'_>, streams: Attached, stdin: Stdin) ->
     // process numbers mean nothing here.
     let pid = cell.site.engine.inspect(&cell.name).await.ok().and_then(|seen| seen.pid).filter(|_| cell.plan.local);
     let cgroup = pid.and_then(|pid| Cgroup::of(pid).ok());
-    run.tell(cell.facts(plan::facts(run.specimen), layers(cell, pid, cgroup.as_ref()))).await;
+    // Nobody stands between the engine and the specimen who could be followed from before its first call.
+    let outcomes = Observation::NotObservable(match &cell.plan.denials {
+        Observation::NotObservable(reason) => reason.clone(),
+        Observation::Live => "native enforcement: no shim is there to be followed".to_owned(),
+    });
+    run.tell(cell.facts(plan::facts(run.specimen), layers(cell, pid, cgroup.as_ref()), outcomes)).await;
     run.tell(EventKind::Started { pid: pid.unwrap_or(0) }).await;
     let sampler = cgroup.filter(Cgroup::is_apart).map(|cgroup| Sampler::new(cgroup.meters(), cell.plan.nproc()));
     Ok(Watch::new(cell, run, sampler).watch(streams, stdin).await)
@@ -126,7 +131,7 @@ impl<'a> Watch<'a> {
     }
 
     fn sample(&mut self) {
-        for event in self.sampler.iter_mut().flat_map(Sampler::read) {
+        for event in self.sampler.iter_mut().flat_map(|sampler| sampler.read(self.run.clock.now())) {
             self.run.mention(event);
         }
         for outbox in &mut self.outboxes {
@@ -135,14 +140,14 @@ impl<'a> Watch<'a> {
     }
 
     async fn finish(self, cut: Option<Outcome>, code: Option<Result<i64, EngineError>>, duration: Duration) -> Ended {
-        let mut events = self.sampler.iter().flat_map(Sampler::totals).collect::<Vec<_>>();
+        let mut events = self.sampler.iter().flat_map(|sampler| sampler.totals(duration)).collect::<Vec<_>>();
         if cut == Some(Outcome::TimedOut) {
-            events.push(EventKind::Limit(Limit { kind: LimitKind::Deadline, count: 1 }));
+            events.push(EventKind::Limit(Limit { kind: LimitKind::Deadline, count: 1, at: duration }));
         }
         let counted = |event: &EventKind| matches!(event, EventKind::Limit(limit) if limit.kind == LimitKind::OomKill);
         let killed = self.cell.site.engine.inspect(&self.cell.name).await.is_ok_and(|seen| seen.oom_killed);
         if killed && !events.iter().any(counted) {
-            events.push(EventKind::Limit(Limit { kind: LimitKind::OomKill, count: 1 }));
+            events.push(EventKind::Limit(Limit { kind: LimitKind::OomKill, count: 1, at: duration }));
         }
         let close = |outbox: Outbox| {
             tokio::spawn(async move {
@@ -150,7 +155,7 @@ impl<'a> Watch<'a> {
                 Ok(())
             })
         };
-        let backlog = Backlog { events, listener: None, drains: self.outboxes.map(close).into() };
+        let backlog = Backlog { events, drains: self.outboxes.map(close).into(), ..Backlog::default() };
         let outcome = match (cut, code) {
             (Some(cut), _) => cut,
             (None, Some(Ok(code))) => from_exit_code(code),

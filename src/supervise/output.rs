@@ -71,11 +71,11 @@ impl Keeper {
     }
 
     /// Bytes dropped since this was last asked, and the limit event that goes with them.
-    fn tell_dropped(&mut self) -> Option<[EventKind; 2]> {
+    fn tell_dropped(&mut self, at: Duration) -> Option<[EventKind; 2]> {
         let bytes = std::mem::take(&mut self.dropped_untold);
         (bytes > 0).then_some([
             EventKind::Dropped { stream: self.stream, bytes },
-            EventKind::Limit(Limit { kind: LimitKind::OutputCut(self.stream), count: self.dropped }),
+            EventKind::Limit(Limit { kind: LimitKind::OutputCut(self.stream), count: self.dropped, at }),
         ])
     }
 }
@@ -118,7 +118,7 @@ impl Outbox {
         if self.waiting.is_empty()
             && let Ok(places) = self.events.try_reserve_many(2)
         {
-            for (place, kind) in places.zip(self.keeper.tell_dropped().into_iter().flatten()) {
+            for (place, kind) in places.zip(self.keeper.tell_dropped(self.clock.now()).into_iter().flatten()) {
                 place.send(RunEvent { at: self.clock.now(), kind });
             }
         }
@@ -140,7 +140,7 @@ impl Outbox {
         self.waiting.extend(self.keeper.finish().into_iter().flatten());
         let (stream, bytes) = (self.keeper.stream, self.waiting);
         let last = (!bytes.is_empty()).then_some(EventKind::Output { stream, bytes });
-        for kind in last.into_iter().chain(self.keeper.tell_dropped().into_iter().flatten()) {
+        for kind in last.into_iter().chain(self.keeper.tell_dropped(self.clock.now()).into_iter().flatten()) {
             // A reader that is gone has nothing to be told.
             let _ = self.events.send(RunEvent { at: self.clock.now(), kind }).await;
         }
@@ -181,10 +181,11 @@ mod tests {
         assert_eq!(kept(keeper.take(b"abc")), b"abc");
         assert_eq!(kept(keeper.take(b"defgh")), b"de");
         assert_eq!(kept(keeper.take(b"ijk")), b"");
-        let [dropped, limit] = keeper.tell_dropped().unwrap();
+        let [dropped, limit] = keeper.tell_dropped(Duration::ZERO).unwrap();
         assert_eq!(dropped, EventKind::Dropped { stream: Stream::Stdout, bytes: 6 });
-        assert_eq!(limit, EventKind::Limit(Limit { kind: LimitKind::OutputCut(Stream::Stdout), count: 6 }));
-        assert_eq!(keeper.tell_dropped(), None);
+        let (kind, at) = (LimitKind::OutputCut(Stream::Stdout), Duration::ZERO);
+        assert_eq!(limit, EventKind::Limit(Limit { kind, count: 6, at }));
+        assert_eq!(keeper.tell_dropped(Duration::ZERO), None);
     }
 
     #[test]

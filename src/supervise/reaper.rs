@@ -32,7 +32,7 @@ const DONE: &[u8] = b"done";
 /// A create that was under way when the workbench died may still succeed: pauses before looking for it again.
 const LATE_CREATE: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(750)];
 
-/// How often an engine that does not answer in time is asked.
+/// How often an engine that is there and does not do it is asked.
 const ATTEMPTS: u32 = 6;
 
 /// What kept an engine from removing a cell may be over by then.
@@ -95,8 +95,10 @@ impl Reaper {
         // A reaper that is gone has nothing left to be told.
         let _ = io::Write::write_all(&mut self.line, DONE);
         drop(self.line);
-        if let Some(mut process) = self.process {
-            let _ = process.wait();
+        match self.process {
+            Some(mut process) => drop(process.wait()),
+            // A run makes one cell; what another one needs would be started anew.
+            None => spare::release(),
         }
     }
 }
@@ -124,11 +126,14 @@ pub fn reap(remains: &Remains) -> Result<(), ReapError> {
     Ok(directory?)
 }
 
-/// An engine that is too busy to answer, or fails to remove the cell, is asked again; one that is gone is not.
+/// An engine that is too busy to answer, hangs up, or fails to remove the cell, is asked again; one that is not there is
+/// not.
 async fn remove_patiently(remains: &Remains, was_made: bool) -> Result<(), EngineError> {
     for _ in 1..ATTEMPTS {
         match remove_cell(remains, was_made).await {
-            Err(EngineError::Timeout { .. } | EngineError::Api { .. }) => tokio::time::sleep(BETWEEN_ATTEMPTS).await,
+            Err(EngineError::Timeout { .. } | EngineError::Gone { .. } | EngineError::Api { .. }) => {
+                tokio::time::sleep(BETWEEN_ATTEMPTS).await;
+            }
             done => return done,
         }
     }

@@ -27,18 +27,19 @@ impl Sampler {
         Self { meters, base, base_pids: sample.pids_peak, told: Hits::default(), nproc, nproc_told: false }
     }
 
-    /// Reads now: the sample, and each limit whose count has risen.
-    pub fn read(&mut self) -> Vec<EventKind> {
+    /// Reads now: the sample, and each limit whose count has risen, by then.
+    pub fn read(&mut self, at: Duration) -> Vec<EventKind> {
         let (mut sample, hits) = self.meters.read();
         // The kernel cannot start this peak anew: it is the specimen's only once it has risen.
         sample.pids_peak = sample.pids_peak.filter(|peak| Some(*peak) > self.base_pids).or(sample.pids);
         let mut events = vec![EventKind::Resource(sample)];
-        events.extend(self.limits(&sample, hits).map(EventKind::Limit));
+        let met = self.limits(&sample, hits);
+        events.extend(met.map(|(kind, count)| EventKind::Limit(Limit { kind, count, at })));
         events
     }
 
-    /// Every limit met so far, with its count: whatever of it found no room before, finds it now.
-    pub fn totals(&self) -> Vec<EventKind> {
+    /// Every limit met by the run's end, with its count: whatever of it found no room before, finds it now.
+    pub fn totals(&self, at: Duration) -> Vec<EventKind> {
         let Hits { pids, memory, oom_kills, throttled } = self.told;
         let counts = [
             (LimitKind::PidsRefused, pids),
@@ -48,14 +49,14 @@ impl Sampler {
             (LimitKind::NprocReached, u64::from(self.nproc_told)),
         ];
         let met = counts.into_iter().filter(|(_, count)| *count > 0);
-        met.map(|(kind, count)| EventKind::Limit(Limit { kind, count })).collect()
+        met.map(|(kind, count)| EventKind::Limit(Limit { kind, count, at })).collect()
     }
 
-    fn limits(&mut self, sample: &Sample, now: Hits) -> impl Iterator<Item = Limit> + use<> {
+    fn limits(&mut self, sample: &Sample, now: Hits) -> impl Iterator<Item = (LimitKind, u64)> + use<> {
         let Self { base, told, .. } = self;
         let risen = |kind, now: u64, base: u64, told: &mut u64| {
             let count = now.saturating_sub(base);
-            (count > std::mem::replace(told, count.max(*told))).then_some(Limit { kind, count })
+            (count > std::mem::replace(told, count.max(*told))).then_some((kind, count))
         };
         let hits = [
             risen(LimitKind::PidsRefused, now.pids, base.pids, &mut told.pids),
@@ -68,12 +69,12 @@ impl Sampler {
 
     /// The kernel counts no refusals of `RLIMIT_NPROC`; that as many processes as it allows were there is what can be
     /// known. The shim is one of them: it has the specimen's user.
-    fn nproc_reached(&mut self, sample: &Sample) -> Option<Limit> {
+    fn nproc_reached(&mut self, sample: &Sample) -> Option<(LimitKind, u64)> {
         let most = sample.pids_peak?;
         if self.nproc_told || most < self.nproc? {
             return None;
         }
         self.nproc_told = true;
-        Some(Limit { kind: LimitKind::NprocReached, count: 1 })
+        Some((LimitKind::NprocReached, 1))
     }
 }

@@ -10,20 +10,26 @@ use hotcell_shim::{Exited, Failed, Stage, tag};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
+use super::attempts::Attempts;
 use super::breaks::Obeyed;
 use super::cell::{Cell, StartError, Stdin};
 use super::control::{Control, Run, stopped, turned};
+use super::denials::Numbers;
 use super::ended::{Backlog, Ended};
+use super::facts::facts;
 use super::link::{FromShim, Link, LinkError, pid_of};
-use super::listener::{Listener, Means};
+use super::listener::{Listener, Means, Teller};
+use super::outcomes::{self, Audit, Outcomes, Scene, Tapping};
 use super::output::{Outbox, drain, pipe};
+use super::places::Places;
 use super::sampler::{INTERVAL, Sampler};
 use super::stacks::Stacks;
 use super::verify::{self, Reading};
 use super::watching::Watching;
 use crate::kernel::cgroup::Cgroup;
 use crate::plan;
-use crate::run::{EventKind, LayerState, Limit, LimitKind, Outcome, Stream};
+use crate::run::attribution::Facts;
+use crate::run::{EventKind, LayerState, Limit, LimitKind, Observation, Outcome, Stream};
 
 /// How long the specimen's process may take to put its layers on.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -60,6 +66,33 @@ pub async fn run(cell: &Cell, run: &Run<'_>, link: Link, stdin: Stdin, orders: O
     let kill_cell = Arc::new(Notify::new());
     let (held, calls_held) = watch::channel(0);
     let own = plan::path_in_cell(run.specimen);
+    // The process stands stopped, one call before its execve: nothing it does can race with the reading.
+    let tapping = (cell.plan.request.watch != plan::Watch::Filter).then(|| Tapping::start(pid));
+    let cgroup = Cgroup::of(pid);
+    let (layers, scene, audit) = look(cell, pid, cgroup.as_ref().ok());
+    let scene = Arc::new(scene);
+    let (attempts, numbers) = (Arc::new(Attempts::new(cell.plan.judge())), Numbers::default());
+    let cgroup = cgroup.ok().filter(Cgroup::is_apart);
+    let tap = match tapping {
+        Some(tapping) => tapping.made().await,
+        None => Err("nobody asked for it: --seccomp-only".to_owned()),
+    };
+    let outcomes = match tap {
+        Ok(tap) => {
+            let means = outcomes::Means {
+                tap,
+                audit,
+                attempts: Arc::clone(&attempts),
+                scene: Arc::clone(&scene),
+                meters: cgroup.as_ref().map(Cgroup::meters),
+                specimen: pid,
+                teller: Teller { clock: run.clock.clone(), events: run.events.clone() },
+                numbers: numbers.clone(),
+            };
+            Ok(Outcomes::start(means).map_err(StartError::io("starting to watch outcomes"))?)
+        }
+        Err(reason) => Err(reason),
+    };
     let listener = match (listener, cell.plan.judge()) {
         (Some(fd), Some(profile)) => {
             let means = Means {
@@ -71,6 +104,10 @@ pub async fn run(cell: &Cell, run: &Run<'_>, link: Link, stdin: Stdin, orders: O
                 stacks: Stacks::new(cell.site.reaper.clone(), own),
                 orders,
                 held,
+                scene,
+                attempts,
+                outcomes: outcomes.is_ok(),
+                numbers,
             };
             Some(Listener::start(fd, means).map_err(StartError::io("starting the listener"))?)
         }
@@ -78,29 +115,44 @@ pub async fn run(cell: &Cell, run: &Run<'_>, link: Link, stdin: Stdin, orders: O
         (Some(_), None) => return Err(LinkError::Protocol("a listener came for no filter").into()),
         (None, Some(_)) => return Err(LinkError::Protocol("the filter's listener did not come").into()),
     };
-    // The process stands stopped, one call before its execve: nothing it does can race with the reading.
-    let cgroup = Cgroup::of(pid);
-    run.tell(cell.facts(plan::facts(run.specimen), layers(cell, pid, cgroup.as_ref().ok()))).await;
+    let (outcomes, observed) = match outcomes {
+        Ok(outcomes) => (Some(outcomes), Observation::Live),
+        Err(reason) => (None, Observation::NotObservable(reason)),
+    };
+    run.tell(cell.facts(plan::facts(run.specimen), layers, observed)).await;
 
     let drains =
         [(stdout, Stream::Stdout, caps.stdout), (stderr, Stream::Stderr, caps.stderr)].map(|(pipe, stream, cap)| {
             tokio::spawn(drain(pipe, Outbox::new(stream, cap, run.clock.clone(), run.events.clone())))
         });
-    let sampler = cgroup.ok().filter(Cgroup::is_apart).map(|cgroup| Sampler::new(cgroup.meters(), cell.plan.nproc()));
+    let sampler = cgroup.map(|cgroup| Sampler::new(cgroup.meters(), cell.plan.nproc()));
     run.clock.start();
     link.send_tag(tag::GO).await?;
     run.tell(EventKind::Started { pid }).await;
 
     let mut watch = Watch::new(cell, run, link, sampler, kill_cell);
     let end = watch.watch(calls_held).await;
-    let backlog = Backlog { events: Vec::new(), listener, drains: drains.into() };
+    let backlog = Backlog { events: Vec::new(), listener, outcomes, drains: drains.into() };
     Ok(watch.finish(end, &argv, backlog).await)
 }
 
-fn layers(cell: &Cell, pid: u32, cgroup: Option<&Cgroup>) -> Vec<LayerState> {
+/// The layers as they are read back, and what attribution rests on.
+fn look(cell: &Cell, pid: u32, cgroup: Option<&Cgroup>) -> (Vec<LayerState>, Scene, Option<Audit>) {
     match Reading::of(pid, cgroup) {
-        Ok(reading) => verify::judge_all(&cell.plan, &reading),
-        Err(error) => verify::all_unverified(&cell.plan, &format!("/proc could not be read: {error}")),
+        Ok(reading) => {
+            let layers = verify::judge_all(&cell.plan, &reading);
+            let mut facts = facts(&cell.plan, &reading, &layers);
+            let audit = facts
+                .module
+                .as_mut()
+                .and_then(|module| Audit::listen().map_err(|error| module.records = Err(error.to_string())).ok());
+            let places = Places::of(pid, facts.mounts.clone()).ok();
+            (layers, Scene { facts, places }, audit)
+        }
+        Err(error) => {
+            let layers = verify::all_unverified(&cell.plan, &format!("/proc could not be read: {error}"));
+            (layers, Scene { facts: Facts::default(), places: None }, None)
+        }
     }
 }
 
@@ -262,7 +314,7 @@ impl<'a> Watch<'a> {
 
     fn sample(&mut self) {
         self.tell_held();
-        for event in self.sampler.iter_mut().flat_map(Sampler::read) {
+        for event in self.sampler.iter_mut().flat_map(|sampler| sampler.read(self.run.clock.now())) {
             self.run.mention(event);
         }
     }
@@ -279,15 +331,17 @@ impl<'a> Watch<'a> {
     /// wait.
     async fn finish(mut self, end: End, argv: &[String], mut backlog: Backlog) -> Ended {
         self.end_holds();
-        backlog.events.extend(self.sampler.iter_mut().flat_map(Sampler::read));
-        backlog.events.extend(self.sampler.iter().flat_map(Sampler::totals));
+        let now = self.run.clock.now();
         let duration = match &end {
             End::Exited(exited) => Duration::from_micros(exited.elapsed_us),
-            End::Failed(_) | End::Lost(_) => self.run.clock.now().saturating_sub(self.stood_for),
+            End::Failed(_) | End::Lost(_) => now.saturating_sub(self.stood_for),
         };
+        let at = now.min(duration + self.stood_for);
+        backlog.events.extend(self.sampler.iter_mut().flat_map(|sampler| sampler.read(at)));
+        backlog.events.extend(self.sampler.iter().flat_map(|sampler| sampler.totals(at)));
         let outcome = self.outcome(end, argv).await;
         if outcome == Outcome::TimedOut {
-            backlog.events.push(EventKind::Limit(Limit { kind: LimitKind::Deadline, count: 1 }));
+            backlog.events.push(EventKind::Limit(Limit { kind: LimitKind::Deadline, count: 1, at }));
         }
         Ended { backlog, ..Ended::plain(outcome, duration) }
     }

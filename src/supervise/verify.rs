@@ -17,25 +17,25 @@ use crate::run::{Enforcement, Force, LayerState};
 /// What the kernel says of one process of a cell.
 #[derive(Debug)]
 pub struct Reading {
-    status: Status,
-    mounts: Vec<Mount>,
-    limits: String,
+    pub(super) status: Status,
+    pub(super) mounts: Vec<Mount>,
+    pub(super) limits: String,
     /// Whether the process is in another namespace than this one, by kind; `None` where it could not be read.
     apart: BTreeMap<&'static str, Option<bool>>,
     /// The LSM label; empty where there is none.
-    label: String,
-    confinement: Confinement,
-    interfaces: Vec<String>,
+    pub(super) label: String,
+    pub(super) confinement: Confinement,
+    pub(super) interfaces: Vec<String>,
     /// Which of the paths that engines mask this kernel has.
     proc_paths: Vec<&'static str>,
     /// The user that hotcell itself runs as.
     own_user: u32,
     /// Lines of `uid_map`: inside, outside, count.
-    id_map: Vec<(u32, u32, u32)>,
+    pub(super) id_map: Vec<(u32, u32, u32)>,
     memory: Result<Option<Bytes>, String>,
     swap: Result<Option<Bytes>, String>,
     cpu: Result<Option<Millicores>, String>,
-    pids: Result<Option<u64>, String>,
+    pub(super) pids: Result<Option<u64>, String>,
 }
 
 impl Reading {
@@ -76,7 +76,7 @@ impl Reading {
     }
 
     /// An id of this user namespace as the cell sees it.
-    fn id_inside(&self, outer: u32) -> u32 {
+    pub(super) fn id_inside(&self, outer: u32) -> u32 {
         self.id_map
             .iter()
             .find(|(_, base, count)| outer.checked_sub(*base).is_some_and(|offset| offset < *count))

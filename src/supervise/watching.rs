@@ -5,13 +5,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::denials::{Caller, Denials};
+use super::denials::{Caller, Denials, Refused};
 use super::ffi::{Notification, NotifyFd};
 use super::judge::{Judge, Names};
 use super::stacks::Stacks;
+use super::untold::Untold;
 use crate::kernel::procfs;
 use crate::plan::Watch;
-use crate::run::{EventKind, UseId, Used};
+use crate::policy::Layer;
+use crate::run::{EventKind, Known, UseId, Used};
 use crate::seccomp::{Arch, telling};
 
 /// Kinds of arguments of one call that are kept apart; those beyond are one kind, whose arguments are not known.
@@ -34,7 +36,7 @@ pub(super) enum Watching {
 }
 
 /// What is at hand while a call is held.
-pub(super) struct Scene<'a> {
+pub(super) struct Notified<'a> {
     pub notify: &'a NotifyFd,
     pub notification: &'a Notification,
     pub names: &'a mut Names,
@@ -49,7 +51,7 @@ impl Watching {
     /// As the plan wants it; `own` is the specimen's file in the cell.
     pub fn new(watch: &Watch, own: String) -> Self {
         match watch {
-            Watch::Refusals => Self::Refusals,
+            Watch::Refusals | Watch::Filter => Self::Refusals,
             Watch::Uses => Self::Uses(Box::new(Uses::of(own))),
             Watch::Candidate(profile) => {
                 Self::Candidate(Box::new(Candidate { judge: Judge::new(profile.clone()), would: Denials::default() }))
@@ -58,7 +60,7 @@ impl Watching {
     }
 
     /// Writes down a call that is held; true where there is something new to tell.
-    pub fn see(&mut self, scene: Scene<'_>) -> bool {
+    pub fn see(&mut self, scene: Notified<'_>) -> bool {
         match self {
             Self::Refusals => false,
             Self::Uses(uses) => uses.see(scene),
@@ -70,7 +72,7 @@ impl Watching {
     pub fn is_flushed(&self) -> bool {
         match self {
             Self::Refusals => true,
-            Self::Uses(uses) => uses.changed.is_empty(),
+            Self::Uses(uses) => uses.untold.is_empty(),
             Self::Candidate(candidate) => candidate.would.is_flushed(),
         }
     }
@@ -92,17 +94,20 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    fn see(&mut self, scene: Scene<'_>) -> bool {
-        let Scene { notify, notification, names, stacks, pid, at } = scene;
+    fn see(&mut self, scene: Notified<'_>) -> bool {
+        let Notified { notify, notification, names, stacks, pid, at } = scene;
         let Some(refusal) = self.judge.refusal(&notification.data) else { return false };
         let (tid, instruction) = (notification.tid, notification.data.instruction_pointer);
         let (call, before) = (names.decode(notify, notification), self.would.len());
         let ask = || Caller {
             registers: notification.data.args,
             comm: procfs::comm(tid),
-            source: stacks.source(pid, tid, instruction),
+            source: Some(stacks.source(pid, tid, instruction)),
+            evidence: "the candidate profile refuses it".to_owned(),
+            behind: Vec::new(),
+            known: Known::Held,
         };
-        self.would.count(pid, call, refusal, at, ask);
+        self.would.count(Refused { pid, call, refusal, layer: Layer::Seccomp }, 1, at, ask);
         self.would.len() > before
     }
 }
@@ -118,9 +123,7 @@ pub(super) struct Uses {
     all: Vec<Used>,
     /// How often the line of a kind was looked for; as long as `all`.
     readings: Vec<u32>,
-    changed: Vec<usize>,
-    /// Whether a kind stands in `changed`; as long as `all`.
-    waiting: Vec<bool>,
+    untold: Untold,
     /// The specimen's file in the cell.
     own: String,
     /// It was opened, or executed. Until then an interpreter starts, which has no line to ask for.
@@ -134,15 +137,14 @@ impl Uses {
             of_call: HashMap::new(),
             all: Vec::new(),
             readings: Vec::new(),
-            changed: Vec::new(),
-            waiting: Vec::new(),
+            untold: Untold::default(),
             own,
             begun: false,
         }
     }
 
-    fn see(&mut self, scene: Scene<'_>) -> bool {
-        let Scene { notify, notification, names, stacks, pid, at } = scene;
+    fn see(&mut self, scene: Notified<'_>) -> bool {
+        let Notified { notify, notification, names, stacks, pid, at } = scene;
         let data = &notification.data;
         // What has no name cannot stand in a profile, and the kernel has no such call.
         let (Some(arch), Some(name)) = (Arch::of_call(data.arch, data.nr), names.of(data)) else { return false };
@@ -188,14 +190,11 @@ impl Uses {
                 first: at,
             });
             self.readings.push(0);
-            self.waiting.push(false);
             self.kinds.insert(kind, self.all.len() - 1);
             self.all.len() - 1
         });
         self.all[index].count += 1;
-        if !std::mem::replace(&mut self.waiting[index], true) {
-            self.changed.push(index);
-        }
+        self.untold.mark(index);
         (index, known.is_none())
     }
 
@@ -210,15 +209,8 @@ impl Uses {
     }
 
     fn flush(&mut self, mut send: impl FnMut(Used) -> bool) {
-        let mut told = 0;
-        for &index in &self.changed {
-            if !send(self.all[index].clone()) {
-                break;
-            }
-            self.waiting[index] = false;
-            told += 1;
-        }
-        self.changed.drain(..told);
+        let all = &self.all;
+        self.untold.flush(|index| send(all[index].clone()));
     }
 }
 

@@ -8,11 +8,14 @@ use ratatui::layout::{Position, Size};
 
 use super::command::Command;
 use super::highlight::Analysis;
+use super::overlay::drill::Tried;
+use super::overlay::going::BatchId;
 use super::overlay::picker::Item;
 use super::session::Session;
 use super::state::{EngineFacts, Planned, RunId, Ticket};
 use super::theme::Theme;
 use super::tuning::Origin;
+use crate::drill::matrix::{Came, Combination, Scope, Table};
 use crate::policy::Policy;
 use crate::run::{Breakpoints, HeldId, RunEvent, Verdict};
 use crate::seccomp::Profile;
@@ -70,10 +73,30 @@ pub enum Action {
     ThemeLoaded(String, Result<Box<Theme>, String>),
     /// The specimen's text was analysed.
     Analysed(Box<Analysis>),
+    /// Something has come of a matrix or a drill.
+    Batch(BatchId, News),
     /// Something went wrong outside, in words that are safe to show.
     Told(String),
     /// A signal asks the workbench to end.
     Terminate,
+}
+
+/// What came of a matrix or a drill.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// What a matrix runs and what it does not.
+    Planned {
+        /// Its layers, and what is not run of it, and why.
+        table: Box<Table>,
+        /// What is run, in the order in which it is begun.
+        order: Vec<Combination>,
+    },
+    /// A combination of a matrix.
+    Came(Combination, Came),
+    /// A probe of a drill.
+    Tried(Box<Tried>),
+    /// It is over, or could not go on.
+    Over(Result<(), String>),
 }
 
 /// What the mouse did.
@@ -131,6 +154,26 @@ pub enum Effect {
     Run(RunId, Box<CellRequest>, Box<Specimen>),
     /// Kill what runs.
     Stop(RunId),
+    /// Run the specimen under each combination of the policy's layers.
+    Matrix {
+        /// Which.
+        id: BatchId,
+        /// What is on the bench.
+        request: Box<CellRequest>,
+        /// What is run.
+        specimen: Box<Specimen>,
+        /// What is tried beyond what always is.
+        scope: Scope,
+    },
+    /// Try the corpus.
+    Drill {
+        /// Which.
+        id: BatchId,
+        /// What is on the bench.
+        request: Box<CellRequest>,
+    },
+    /// Stop a matrix or a drill.
+    StopBatch(BatchId),
     /// Hold what runs, or let it go on.
     Hold(RunId, bool),
     /// Highlight the text and look for hidden characters.

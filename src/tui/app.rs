@@ -23,8 +23,8 @@ use super::{input, start};
 use crate::config::Config;
 use crate::policy::PolicyError;
 
-/// The least time between two frames that nobody pressed a key for.
-const FRAME: Duration = Duration::from_millis(20);
+/// The least time between two frames that nobody pressed a key for: 60 a second.
+const FRAME: Duration = Duration::from_millis(16);
 
 /// The least time between two frames at all.
 const KEY_FRAME: Duration = Duration::from_millis(4);
@@ -141,6 +141,9 @@ enum Meanwhile {
 
 impl Meanwhile {
     fn of(state: &State) -> Self {
+        if state.batch().is_some() {
+            return Self::Refused("a matrix or a drill goes on: stop it first, or let it end");
+        }
         let Some(run) = state.runs.live() else { return Self::Nothing };
         let supervised = run.log.summary.cell.as_ref().is_none_or(|cell| cell.enforcement.is_supervised());
         match run.phase {
@@ -320,7 +323,7 @@ impl App {
             return self.due();
         }
         let running = self.state.runs.live().is_some_and(|run| matches!(run.phase, Phase::Starting | Phase::Running));
-        let clock = running.then_some(now + TICK);
+        let clock = (running || self.state.batch().is_some()).then_some(now + TICK);
         let notice = self.state.notice.as_ref().map(|notice| self.opened + notice.until);
         let suspension = self.suspending.map(|suspending| suspending.until);
         // An hour stands for never.

@@ -24,6 +24,8 @@ pub enum Scope {
     Profile,
     /// The breakpoints.
     Points,
+    /// The matrix and the drill.
+    Trials,
     /// The output.
     Output,
     /// A line of text being typed.
@@ -32,7 +34,7 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, in the order in which the help lists them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Global,
         Self::Move,
         Self::Specimen,
@@ -42,6 +44,7 @@ impl Scope {
         Self::Held,
         Self::Profile,
         Self::Points,
+        Self::Trials,
         Self::Output,
         Self::Field,
     ];
@@ -58,6 +61,7 @@ impl Scope {
             Self::Held => "Denials, while a call is held",
             Self::Profile => "Profile",
             Self::Points => "Breakpoints",
+            Self::Trials => "Matrix and drill",
             Self::Output => "Output",
             Self::Field => "Typing a line",
         }
@@ -114,6 +118,9 @@ commands! {
     Palette, "palette", [Global], [":", "ctrl-p"], "Find any action by name";
     Help, "help", [Global], ["?", "f1"], "Show every key";
     Open, "open", [Global], ["o", "ctrl-o"], "Open a specimen by its path, or a recent one";
+    Corpus, "corpus", [Global], ["O"], "Open a probe of the corpus: the fork bomb, exfiltration, ways out …";
+    Matrix, "matrix", [Global], ["#"], "Run the specimen with each layer away and each alone: which of them hold it";
+    Drill, "drill", [Global], ["D"], "Try every probe of the corpus under the policy: what is contained, and by which layer";
     NewSpecimen, "new", [Global], ["ctrl-n"], "Begin an empty specimen";
     SaveSpecimen, "save", [Global], ["ctrl-s"], "Save the specimen to a file";
     Language, "language", [Global], ["t"], "Choose the specimen's language";
@@ -176,6 +183,7 @@ commands! {
     Indent, "indent", [Edit, Field], ["tab"], "Indent; complete a path";
 
     Toggle, "toggle", [Layers, Profile, Points], ["space"], "Switch the layer, the call, the argument or the breakpoint on or off";
+    Lesson, "lesson", [Layers, Trials], ["?"], "The layer's page: what it stops, what not, a probe that shows it (F1 is help)";
     ResetLayer, "reset-layer", [Layers], ["d"], "Set the layer back to what the policy says";
 
     UndoEdit, "undo-edit", [Layers, Denials, Profile], ["u"], "Take the last edit to the profile back";
@@ -201,6 +209,9 @@ commands! {
     EditCondition, "edit-condition", [Profile], ["c"], "Allow the selected call under conditions on its arguments";
 
     AddPoint, "add-breakpoint", [Points], ["a"], "Hold a refused call by its name";
+
+    Runtimes, "runtimes", [Trials], ["v"], "Run the matrix also over every other runtime of the engine, such as gVisor's";
+    Expose, "expose", [Trials], ["e"], "Run also what is withheld, since it shows more of the host than a container does";
 
     Wrap, "wrap", [Output], ["w"], "Wrap long lines, or cut them";
     Split, "split", [Output], ["v"], "Show stdout and stderr side by side, or as they came";

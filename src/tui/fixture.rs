@@ -1,5 +1,7 @@
 //! States and events to test with.
 
+mod trials;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -22,10 +24,13 @@ use crate::config::{Arguments, Config};
 use crate::engine::{Capabilities, CellName, Endpoint, EngineKind, Limits};
 use crate::policy::{Bytes, Layer};
 use crate::run::{
-    CellFacts, Denial, DenialId, Enforcement, EventKind, Force, Frame, HeldCall, HeldId, Instruction, LayerState,
-    Limit, LimitKind, Observation, Outcome, Process, Refusal, RunEvent, Sample, Source, SpecimenFacts, Stream,
+    CellFacts, Denial, DenialId, Enforcement, EventKind, Force, Frame, HeldCall, HeldId, Instruction, Known,
+    LayerState, Limit, LimitKind, Observation, Outcome, Process, Refusal, RunEvent, Sample, Source, SpecimenFacts,
+    Stream,
 };
 use crate::seccomp::{Arch, Host, Profile, shipped};
+
+pub use trials::{drilling, fill, fill_over, filling, tell_batch, tried};
 
 /// The two columns of panes.
 pub const STANDARD: Size = Size { width: 120, height: 36 };
@@ -205,8 +210,9 @@ fn events() -> Vec<(u64, EventKind)> {
         };
         events.push((step * 50, EventKind::Resource(sample)));
     }
-    events.push((600, EventKind::Limit(Limit { kind: LimitKind::CpuThrottled, count: 3 })));
-    events.push((800, EventKind::Limit(Limit { kind: LimitKind::PidsRefused, count: 17 })));
+    for (at, kind, count) in [(600, LimitKind::CpuThrottled, 3), (800, LimitKind::PidsRefused, 17)] {
+        events.push((at, EventKind::Limit(Limit { kind, count, at: Duration::from_millis(at) })));
+    }
     events
 }
 
@@ -215,6 +221,9 @@ pub fn denial(id: u32, syscall: &str, args: &[&str], count: u64, first: u64) -> 
     Denial {
         id: DenialId(id),
         layer: Layer::Seccomp,
+        evidence: "the profile python answers so".to_owned(),
+        behind: Vec::new(),
+        known: Known::Held,
         syscall: syscall.to_owned(),
         args: args.iter().map(ToString::to_string).collect(),
         registers: [0; 6],
@@ -302,6 +311,7 @@ fn facts(state: &State) -> CellFacts {
         image: state.bench.image.clone(),
         enforcement: Enforcement::Supervised,
         denials: Observation::Live,
+        outcomes: Observation::Live,
         layers: Layer::ALL.map(layer).to_vec(),
         warnings: Vec::new(),
     }
@@ -334,6 +344,7 @@ pub fn engine() -> EngineFacts {
             version: "20.10.24".to_owned(),
             api_version: "1.41".to_owned(),
             runtimes: vec!["runc".to_owned(), "runsc".to_owned()],
+            without_seccomp: Vec::new(),
             default_runtime: "runc".to_owned(),
             runtime_choice: true,
             cgroup_version: None,

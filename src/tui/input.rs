@@ -31,15 +31,16 @@ fn of_key(state: &State, key: KeyEvent) -> Option<Action> {
 }
 
 /// The scopes of what has the focus, innermost first, and whether characters are typed there.
-fn scopes(state: &State) -> (&'static [Scope], bool) {
-    use Scope::{Denials, Edit, Field, Global, Held, Layers, Move, Output, Points, Profile, Specimen};
+pub fn scopes(state: &State) -> (&'static [Scope], bool) {
+    use Scope::{Denials, Edit, Field, Global, Held, Layers, Move, Output, Points, Profile, Specimen, Trials};
     match &state.overlay {
         Some(Overlay::Picker(_) | Overlay::Prompt(_) | Overlay::Confirm(_)) => return (&[Field, Global], true),
         Some(Overlay::Share { .. }) => return (&[Move, Profile, Output, Global], false),
         Some(Overlay::Allow(_) | Overlay::Points) => return (&[Points, Move, Global], false),
         Some(Overlay::Profile) if state.profile.is_typing() => return (&[Field, Global], true),
         Some(Overlay::Profile) => return (&[Profile, Move, Global], false),
-        Some(Overlay::Help { .. } | Overlay::Detail { .. } | Overlay::Compare(_)) => {
+        Some(Overlay::Matrix | Overlay::Drill) => return (&[Trials, Move, Global], false),
+        Some(Overlay::Help { .. } | Overlay::Detail { .. } | Overlay::Compare(_) | Overlay::Lesson { .. }) => {
             return (&[Move, Global], false);
         }
         None => {}

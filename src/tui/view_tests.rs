@@ -171,6 +171,61 @@ fn the_tuning_bench_at_every_size() {
 }
 
 #[test]
+fn the_trials_at_both_usual_sizes() {
+    for (size_name, size) in [("80x24", SMALL), ("120x36", STANDARD)] {
+        let snap = |name: &str, state: &State| {
+            insta::assert_snapshot!(format!("{size_name} {name}"), text(&draw(state)));
+        };
+        let mut state = fixture::filling(size, 9);
+        state.now += std::time::Duration::from_millis(1400);
+        snap("matrix being filled", &state);
+        fixture::fill(&mut state);
+        for _ in 0..3 {
+            press(&mut state, Command::Down);
+        }
+        snap("matrix", &state);
+        press(&mut state, Command::Accept);
+        snap("matrix opened", &state);
+        press(&mut state, Command::Back);
+        press(&mut state, Command::Up);
+        press(&mut state, Command::Accept);
+        snap("matrix withheld", &state);
+        let mut state = fixture::filling(size, 0);
+        fixture::fill_over(&mut state, "runsc");
+        press(&mut state, Command::Bottom);
+        snap("matrix over runtimes", &state);
+        let mut state = fixture::drilling(size);
+        snap("drill under way", &state);
+        fixture::tell_batch(&mut state, super::action::News::Over(Ok(())));
+        snap("drill over", &state);
+        let mut state = fixture::ready(size);
+        state.focus = Pane::Layers;
+        press(&mut state, Command::Lesson);
+        snap("lesson", &state);
+        press(&mut state, Command::Back);
+        press(&mut state, Command::Corpus);
+        snap("corpus", &state);
+    }
+}
+
+#[test]
+fn what_reached_and_what_holds_have_the_colours_of_that_in_every_theme() {
+    for theme in THEMES {
+        let mut state = themed(fixture::filling(STANDARD, 9), theme, Depth::True);
+        fixture::fill(&mut state);
+        let buffer = draw(&state);
+        let colour = |role| state.theme.style(role).fg;
+        assert_eq!(style_at(&buffer, "REACHED (0)").fg, colour(Role::Bad), "{theme}");
+        assert_eq!(style_at(&buffer, "withheld").fg, colour(Role::Caution), "{theme}");
+        assert_eq!(style_at(&buffer, "in front").fg, colour(Role::Good), "{theme}");
+        let state = themed(fixture::drilling(STANDARD), theme, Depth::True);
+        let buffer = draw(&state);
+        assert_eq!(style_at(&buffer, "not tested").fg, state.theme.style(Role::Caution).fg, "{theme}");
+        assert_eq!(style_at(&buffer, "1 NOT contained").fg, state.theme.style(Role::Bad).fg, "{theme}");
+    }
+}
+
+#[test]
 fn every_theme_in_its_colours() {
     for theme in THEMES {
         for (name, state) in fixture::all(STANDARD) {

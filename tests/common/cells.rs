@@ -105,6 +105,17 @@ impl Bench {
         self.runtime.block_on(Cell::make(self.site.clone(), plan, specimen)).unwrap()
     }
 
+    /// The first process of the only cell of this bench, which waits for its specimen: whoever it runs as.
+    pub fn shim(&self) -> i32 {
+        let directory = self.directory.path().file_name().unwrap().to_str().unwrap();
+        let in_cell = |path: &Path| fs::read_to_string(path.join("mountinfo")).is_ok_and(|all| all.contains(directory));
+        let is_shim = |path: &Path| fs::read(path.join("cmdline")).is_ok_and(|line| line.starts_with(b"/hotcell/shim"));
+        match super::processes(|path| is_shim(path) && in_cell(path))[..] {
+            [shim] => shim,
+            ref others => panic!("one shim was to wait: {others:?}"),
+        }
+    }
+
     /// Runs it in the background.
     pub fn start(&self, cell: Cell, specimen: Specimen, control: Control) -> Live {
         let (control, wanted) = watch::channel(control);

@@ -8,6 +8,7 @@ pub mod dockerd;
 pub mod host;
 pub mod liar;
 pub mod screen;
+pub mod strace;
 pub mod user;
 
 use std::collections::BTreeSet;

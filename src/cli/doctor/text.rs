@@ -182,6 +182,7 @@ mod tests {
             version: "4.3\u{1b}[2J".to_owned(),
             api_version: "1.41".to_owned(),
             runtimes: vec!["crun".to_owned(), "runsc".to_owned()],
+            without_seccomp: Vec::new(),
             default_runtime: "crun".to_owned(),
             runtime_choice: false,
             cgroup_version: Some(CgroupVersion::V2),

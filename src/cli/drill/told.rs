@@ -3,23 +3,7 @@
 use std::time::Duration;
 
 use crate::drill::cells::Bench;
-use crate::drill::judge::{By, Finding};
-use crate::drill::probe::{Change, Probe};
-use crate::run::Summary;
-
-/// What came of one probe.
-pub struct Drilled {
-    /// Which.
-    pub probe: Probe,
-    /// How the policy was changed for it.
-    pub changes: Vec<Change>,
-    /// What it came to.
-    pub finding: Finding,
-    /// Its run, where there was one.
-    pub summary: Option<Summary>,
-    /// How long all of it took.
-    pub took: Duration,
-}
+use crate::drill::drilled::{Counts, Drilled};
 
 /// A whole drill.
 pub struct Report {
@@ -39,21 +23,6 @@ pub struct Report {
     pub probes: Vec<Drilled>,
     /// How long it took.
     pub took: Duration,
-}
-
-/// How many probes came to what.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Contained, with evidence of hotcell's own.
-    pub seen: usize,
-    /// Contained by the probe's own word.
-    pub said: usize,
-    /// Not contained.
-    pub not_contained: usize,
-    /// Not tested.
-    pub untested: usize,
-    /// Not waited for.
-    pub stopped: usize,
 }
 
 impl Report {
@@ -80,17 +49,7 @@ impl Report {
 
     /// How many came to what.
     pub fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        for drilled in &self.probes {
-            *match &drilled.finding {
-                Finding::Contained(contained) if matches!(contained.by, By::Seen(_)) => &mut counts.seen,
-                Finding::Contained(_) => &mut counts.said,
-                Finding::NotContained(_) => &mut counts.not_contained,
-                Finding::Untested(_) => &mut counts.untested,
-                Finding::Stopped => &mut counts.stopped,
-            } += 1;
-        }
-        counts
+        Counts::of(self.probes.iter().map(|drilled| &drilled.finding))
     }
 
     /// 0 all that could be tested is contained, 1 something is not, 2 nothing could be tested, 130 stopped.

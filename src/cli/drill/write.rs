@@ -4,9 +4,10 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::told::{Counts, Drilled, Report};
+use super::told::Report;
 use crate::cli::layout::{BAD, BOLD, CARE, Cell, DIM, GOOD, cell, fill, markdown as markdown_text, styled, table};
-use crate::drill::judge::{By, Contained, Finding, Seen};
+use crate::drill::drilled::{Counts, Drilled};
+use crate::drill::judge::Finding;
 use crate::drill::probe::Change;
 use crate::run::to_pretty;
 use crate::run::words::{counted, time};
@@ -25,54 +26,7 @@ fn row(drilled: &Drilled) -> [Cell; 4] {
         Finding::Untested(_) => styled(CARE, "NOT TESTED"),
         Finding::Stopped => styled(CARE, "stopped"),
     };
-    [cell(drilled.probe.name.clone()), verdict, cell(by(drilled)), cell(evidence(drilled))]
-}
-
-/// Who held it; the layer in parentheses where that is only the header's word.
-fn by(drilled: &Drilled) -> String {
-    match &drilled.finding {
-        Finding::Contained(Contained { by, .. }) => match by {
-            By::Seen(layer) => layer.to_string(),
-            By::Header(layer) => format!("({layer})"),
-            By::Unknown => "not known".to_owned(),
-            By::Nobody => "–".to_owned(),
-        },
-        Finding::NotContained(_) | Finding::Untested(_) | Finding::Stopped => "–".to_owned(),
-    }
-}
-
-/// What the verdict rests on, in a sentence or two.
-fn evidence(drilled: &Drilled) -> String {
-    let mut said = match &drilled.finding {
-        Finding::Contained(contained) => held(contained),
-        Finding::NotContained(line) => line.clone(),
-        Finding::Untested(why) => why.clone(),
-        Finding::Stopped => "nobody waited for its end".to_owned(),
-    };
-    if !drilled.changes.is_empty() {
-        let options: Vec<String> = drilled.changes.iter().flat_map(Change::arguments).collect();
-        let _ = write!(said, " [with {}]", options.join(" "));
-    }
-    said
-}
-
-fn held(contained: &Contained) -> String {
-    let Contained { by, evidence, said } = contained;
-    let first = evidence.iter().find(|seen| Some(seen.layer()) == by.layer());
-    let line = said.as_deref().unwrap_or("it was killed");
-    match (by, first) {
-        (By::Seen(_), Some(seen)) => seen.to_string(),
-        (By::Header(layer), Some(Seen::InForce { detail, .. })) => {
-            format!("{line}; the header names {layer}, which was in force ({detail}); no refusal was seen")
-        }
-        (By::Header(layer), _) => format!("{line}; the header names {layer}; hotcell saw no evidence of its own"),
-        (By::Nobody, _) => line.to_owned(),
-        (By::Seen(_) | By::Unknown, _) => {
-            format!(
-                "{line}; no layer that the header names is known to have been in force; hotcell saw no refusal of its own"
-            )
-        }
-    }
+    [cell(drilled.probe.name.clone()), verdict, cell(drilled.by()), cell(drilled.evidence())]
 }
 
 fn closing(report: &Report) -> String {
@@ -123,8 +77,8 @@ pub fn markdown(report: &Report) -> String {
             "`".to_owned() + &drilled.probe.name + "`",
             markdown_text(&drilled.probe.tries),
             verdict.to_owned(),
-            by(drilled),
-            markdown_text(&evidence(drilled)),
+            drilled.by(),
+            markdown_text(&drilled.evidence()),
         ];
         let _ = writeln!(text, "| {} |", row.join(" | "));
     }
@@ -227,9 +181,11 @@ pub fn junit(report: &Report) -> String {
             xml_text(&drilled.probe.name),
             drilled.took.as_secs_f64()
         );
-        let said = xml_text(&evidence(drilled));
+        let said = xml_text(&drilled.evidence());
         let _ = match &drilled.finding {
-            Finding::Contained(_) => writeln!(xml, "      <system-out>{}: {said}</system-out>", xml_text(&by(drilled))),
+            Finding::Contained(_) => {
+                writeln!(xml, "      <system-out>{}: {said}</system-out>", xml_text(&drilled.by()))
+            }
             Finding::NotContained(_) => writeln!(xml, "      <failure message=\"not contained: {said}\"/>"),
             Finding::Untested(_) | Finding::Stopped => writeln!(xml, "      <skipped message=\"{said}\"/>"),
         };

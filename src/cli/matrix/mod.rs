@@ -7,20 +7,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-use super::bench::{self, JOBS, Progress};
-use super::layers::LayerArgs;
+use super::bench::{self, BenchArgs, Progress};
 use super::{CliError, Common, layout, runtime};
-use crate::drill::cells::{self, Bench, Slot, in_slots};
-use crate::drill::matrix::{Came, Combination, Matrix, Ran, Table};
-use crate::policy::{Layer, Policy};
-use crate::run::{Outcome, Summary};
+use crate::drill::cells::{Bench, JOBS};
+use crate::drill::filling::Filling;
+use crate::drill::matrix::{Scope, Table};
+use crate::policy::Policy;
+use crate::run::Outcome;
 use crate::specimen::Specimen;
 use crate::supervise::Control;
-
-/// How much longer than the deadline a specimen may go on where the deadline itself is away.
-const PATIENCE: u32 = 2;
 
 /// Arguments of `hotcell matrix`.
 #[derive(Args, Debug)]
@@ -32,22 +29,13 @@ pub struct MatrixArgs {
     #[arg(long, value_name = "NAME")]
     language: Option<String>,
     #[command(flatten)]
-    layers: LayerArgs,
-    /// A seccomp profile: a shipped name, or a file in the OCI or Docker form
-    #[arg(long, value_name = "PROFILE")]
-    seccomp: Option<String>,
-    #[arg(
-        long,
-        value_name = "IMAGE",
-        help = "The image the cells are made from [default: code-sandbox:latest, with embedded host, or $HOTCELL_IMAGE]"
-    )]
-    image: Option<String>,
+    bench: BenchArgs,
     /// Run also what shows more of the host than a container does: its network, its IPC, its environment, /proc unmasked
     #[arg(long)]
     expose: bool,
-    /// How many cells stand at a time
-    #[arg(long, value_name = "N", default_value_t = JOBS, value_parser = clap::value_parser!(u32).range(1..=64))]
-    jobs: u32,
+    /// Run also over every other runtime that the engine has, gVisor's for one, with all layers and with none
+    #[arg(long)]
+    runtimes: bool,
     /// How to tell of it
     #[arg(long, value_enum, default_value_t = MatrixFormat::Text)]
     format: MatrixFormat,
@@ -56,6 +44,7 @@ pub struct MatrixArgs {
 const EXAMPLES: &str = "Examples:
   hotcell matrix suspicious.py
   hotcell matrix --policy paranoid --jobs 4 suspicious.py
+  hotcell matrix --runtimes suspicious.py
   hotcell matrix --expose --format markdown suspicious.py
 
 The specimen is run with all layers of the policy, with none, with each away,
@@ -93,12 +82,11 @@ struct Report {
 /// # Errors
 /// When there is nothing to run or nothing to run it in.
 pub fn matrix(common: &Common, arguments: &MatrixArgs) -> Result<u8, CliError> {
-    let config = common.load(arguments.image.clone(), arguments.layers.policy.clone())?;
-    let policy = arguments.layers.settle(&config, arguments.seccomp.as_deref(), None)?;
+    let (config, policy) = arguments.bench.settle(common)?;
     let specimen = Specimen::load(&arguments.file, &config.languages, arguments.language.as_deref(), config.max_size)?;
     let runtime = runtime()?;
     let report = runtime.block_on(async {
-        let runtime_named = arguments.layers.runtime_named(&policy);
+        let runtime_named = arguments.bench.layers.runtime_named(&policy);
         let (bench, control) = bench::connect(config, &policy, runtime_named).await?;
         filled(bench, policy.clone(), specimen, arguments, control).await
     })?;
@@ -119,44 +107,21 @@ async fn filled(
     control: watch::Receiver<Control>,
 ) -> Result<Report, CliError> {
     let began = Instant::now();
-    let unavailable = bench.plan(policy.clone())?.unavailable;
     let name = policy.name.clone();
-    let deadline = policy.timeout.setting.0;
-    let matrix = Matrix::new(policy, |layer| unavailable.contains_key(&layer), arguments.expose);
-    let (mut jobs, mut came) = (Vec::new(), Vec::new());
-    for combination in matrix.combinations() {
-        match matrix.policy(combination) {
-            Ok(policy) => jobs.push((combination, policy)),
-            Err(exposures) => came.push((combination, Came::NotRun(exposures))),
-        }
-    }
-    let cells = jobs.len();
+    let filling = Filling::of(&bench, policy, Scope { expose: arguments.expose, runtimes: arguments.runtimes })?;
     let (bench, specimen) = (Arc::new(bench), Arc::new(specimen));
+    let cells = filling.combinations().len();
+    let mut table = filling.table();
     let mut progress = Progress::of(cells);
-    let start = |(combination, mut policy): (Combination, Policy), slot: Slot| {
-        let (bench, specimen, control) = (bench.clone(), specimen.clone(), control.clone());
-        async move {
-            slot.user_of_its_own(&mut policy);
-            let patience = (!policy.is_on(Layer::Timeout)).then_some(deadline * PATIENCE);
-            let summary = match bench.plan(policy) {
-                Ok(plan) => {
-                    Box::pin(bounded(patience, control, |control| {
-                        cells::run(bench.site.clone(), plan, specimen, control)
-                    }))
-                    .await
-                }
-                Err(error) => cells::ended(Outcome::NotStarted(error.to_string())),
-            };
-            (combination, Came::Ran(Box::new(Ran::of(&summary))))
+    let (told, mut came) = mpsc::channel(JOBS as usize);
+    let filled = filling.fill(bench.clone(), specimen.clone(), arguments.bench.jobs, control.clone(), told);
+    let (done, ()) = tokio::join!(filled, async {
+        while let Some((combination, ran)) = came.recv().await {
+            progress.step(&table.matrix().name(combination));
+            table.add(combination, ran);
         }
-    };
-    let done = |(combination, ran): (Combination, Came)| {
-        progress.step(&combination.to_string());
-        came.push((combination, ran));
-    };
-    in_slots(jobs, arguments.jobs, start, done)
-        .await
-        .map_err(|error| CliError::Io { doing: "running the specimen", source: error.into() })?;
+    });
+    done.map_err(|error| CliError::Io { doing: "running the specimen", source: error.into() })?;
     drop(progress);
     let capabilities = &bench.capabilities;
     Ok(Report {
@@ -166,26 +131,6 @@ async fn filled(
         cells,
         took: began.elapsed(),
         stopped: *control.borrow() == Control::Stop,
-        table: Table::new(matrix, came),
+        table,
     })
-}
-
-/// A run that is stopped when the reviewer stops all, or where it has no deadline, after a time.
-async fn bounded<F: Future<Output = Summary>>(
-    patience: Option<Duration>,
-    mut control: watch::Receiver<Control>,
-    run: impl FnOnce(watch::Receiver<Control>) -> F,
-) -> Summary {
-    let Some(patience) = patience else { return run(control).await };
-    let (stop, own) = watch::channel(Control::Go);
-    let running = run(own);
-    tokio::pin!(running);
-    tokio::select! {
-        summary = &mut running => return summary,
-        () = cells::stopped(&mut control) => {}
-        () = tokio::time::sleep(patience) => {}
-    }
-    // A run that is over already needs no stopping.
-    let _ = stop.send(Control::Stop);
-    running.await
 }

@@ -11,6 +11,7 @@ use crate::drill::matrix::{Came, Combination, Ran, Role, names};
 use crate::policy::Layer;
 use crate::run::to_pretty;
 use crate::run::words::{counted, time};
+use crate::text::visible_str;
 
 /// For a screen of 80 columns.
 pub fn text(report: &Report) -> String {
@@ -28,6 +29,13 @@ pub fn text(report: &Report) -> String {
         ]
     }));
     let mut text = table(0, &rows);
+    let runtimes = report.table.runtimes();
+    if !runtimes.is_empty() {
+        let head = ["RUNTIME", "ALL LAYERS", "NONE"].map(|title| styled(BOLD, title));
+        let row = |(name, [all, none]): (&str, [Combination; 2])| [cell(visible_str(name)), came(all), came(none)];
+        text.push('\n');
+        text.push_str(&table(0, &std::iter::once(head).chain(runtimes.into_iter().map(row)).collect::<Vec<_>>()));
+    }
     let different = different(report);
     if !different.is_empty() {
         let _ = writeln!(text, "\n{BOLD}What it said, and who stopped it{BOLD:#}");
@@ -58,6 +66,7 @@ fn short(report: &Report, combination: Combination) -> String {
         }
         (Some(Came::Ran(ran)), _) => ran.short(),
         (Some(Came::NotRun(_)) | None, _) => "not run".to_owned(),
+        (Some(Came::Stopped), _) => "stopped".to_owned(),
     }
 }
 
@@ -65,8 +74,8 @@ fn short(report: &Report, combination: Combination) -> String {
 fn different(report: &Report) -> Vec<(String, String)> {
     let Some(all) = report.table.ran(Combination::All) else { return Vec::new() };
     let mut groups: Vec<(String, Vec<String>)> =
-        vec![(said(all, all.lines.first().map(String::as_str)), vec![Combination::All.to_string()])];
-    for combination in every(report) {
+        vec![(said(all, all.lines.first().map(String::as_str)), vec![report.table.matrix().name(Combination::All)])];
+    for combination in report.table.matrix().combinations().into_iter().skip(1) {
         let said = match report.table.came(combination) {
             Some(Came::Ran(ran)) => {
                 let line = ran.first_line_beside(all);
@@ -76,23 +85,16 @@ fn different(report: &Report) -> Vec<(String, String)> {
                 let what: Vec<&str> = exposures.iter().map(|exposure| exposure.what).collect();
                 Some(format!("not run (--expose): {}", what.join(" ")))
             }
-            None => None,
+            Some(Came::Stopped) | None => None,
         };
         let Some(said) = said else { continue };
+        let name = report.table.matrix().name(combination);
         match groups.iter_mut().find(|(known, _)| *known == said) {
-            Some((_, combinations)) => combinations.push(combination.to_string()),
-            None => groups.push((said, vec![combination.to_string()])),
+            Some((_, combinations)) => combinations.push(name),
+            None => groups.push((said, vec![name])),
         }
     }
     groups.into_iter().map(|(said, combinations)| (said, combinations.join(", "))).collect()
-}
-
-/// Every combination that was to be run, but for `all`.
-fn every(report: &Report) -> impl Iterator<Item = Combination> {
-    let layers = report.table.layers().iter().copied();
-    let kept = report.table.kept();
-    let alone = layers.clone().filter(move |layer| !kept.contains(layer)).map(Combination::Alone);
-    std::iter::once(Combination::None).chain(layers.map(Combination::Without)).chain(alone)
 }
 
 fn said(ran: &Ran, line: Option<&str>) -> String {
@@ -100,13 +102,8 @@ fn said(ran: &Ran, line: Option<&str>) -> String {
         (Some(line), _) => line.to_owned(),
         (None, outcome) => outcome.to_string(),
     };
-    let stopped: Vec<String> = stoppers(ran);
+    let stopped = ran.stoppers();
     if stopped.is_empty() { line } else { format!("{line} [{}]", stopped.join(", ")) }
-}
-
-fn stoppers(ran: &Ran) -> Vec<String> {
-    let denials = ran.denials.iter().map(|(layer, count)| format!("{layer}: {}", counted(*count, "denial")));
-    denials.chain(ran.limits.iter().map(|kind| format!("{}: {}", kind.layer(), kind.what()))).collect()
 }
 
 fn closing(report: &Report) -> String {
@@ -123,7 +120,7 @@ fn closing(report: &Report) -> String {
     )
 }
 
-/// Two tables in Markdown, and what they come to.
+/// Tables in Markdown, and what they come to.
 pub fn markdown(report: &Report) -> String {
     let mut text = String::from("| layer | part | without it | alone |\n| --- | --- | --- | --- |\n");
     for (name, combination) in [("all", Combination::All), ("none", Combination::None)] {
@@ -134,6 +131,14 @@ pub fn markdown(report: &Report) -> String {
         let role = report.table.role(*layer);
         let part = if role == Role::LoadBearing { format!("**{}**", role.words()) } else { role.words().to_owned() };
         let _ = writeln!(text, "| {layer} | {part} | {without} | {alone} |");
+    }
+    let runtimes = report.table.runtimes();
+    if !runtimes.is_empty() {
+        text.push_str("\n| runtime | all layers | none |\n| --- | --- | --- |\n");
+        for (name, combinations) in runtimes {
+            let [all, none] = combinations.map(|one| short(report, one));
+            let _ = writeln!(text, "| {} | {all} | {none} |", crate::cli::layout::markdown(&visible_str(name)));
+        }
     }
     text.push_str("\n| what it said, and who stopped it | under |\n| --- | --- |\n");
     for (said, combinations) in different(report) {
@@ -158,6 +163,10 @@ pub fn json(report: &Report) -> String {
             "alone": came(report, Combination::Alone(*layer)),
         })
     };
+    let runtime = |(name, combinations): (&str, [Combination; 2])| {
+        let [all, none] = combinations.map(|one| came(report, one));
+        json!({ "name": name, "all": all, "none": none })
+    };
     let object = json!({
         "specimen": report.specimen,
         "policy": report.policy,
@@ -168,6 +177,7 @@ pub fn json(report: &Report) -> String {
         "all": came(report, Combination::All),
         "none": came(report, Combination::None),
         "layers": table.layers().iter().map(layer).collect::<Vec<_>>(),
+        "runtimes": table.runtimes().into_iter().map(runtime).collect::<Vec<_>>(),
         "load_bearing": table.with_role(Role::LoadBearing),
         "in_front": table.with_role(Role::InFront),
         "behind": table.with_role(Role::Behind),
@@ -179,7 +189,7 @@ pub fn json(report: &Report) -> String {
 
 fn came(report: &Report, combination: Combination) -> Value {
     match report.table.came(combination) {
-        None => Value::Null,
+        None | Some(Came::Stopped) => Value::Null,
         Some(Came::NotRun(exposures)) => json!({
             "run": false,
             "exposes": exposures.iter().map(|exposure| exposure.what).collect::<Vec<_>>(),

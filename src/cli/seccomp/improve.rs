@@ -7,12 +7,12 @@ use serde_json::json;
 
 use super::super::layout::{self, BAD, BOLD, CARE, DIM, GOOD, fill};
 use super::super::{CliError, Format, text};
-use super::{ANY_TIME, Conditions, Library, STARTING, Starting, show};
+use super::{Conditions, Library, ShapeArgs, show};
 use crate::files;
 use crate::policy::Bytes;
 use crate::run::to_pretty;
 use crate::seccomp::import::{Import, audit, strace};
-use crate::seccomp::{self, Finding, Profile, Severity, Shape};
+use crate::seccomp::{self, Finding, Profile, Severity};
 use crate::text::visible;
 
 /// The most that is read of a log.
@@ -46,12 +46,8 @@ pub struct MinimizeArgs {
     /// The profile's name
     #[arg(long, default_value = "minimal")]
     name: String,
-    /// Allow calls whatever their arguments are
-    #[arg(long)]
-    no_conditions: bool,
-    /// Which calls to allow that an engine itself makes under the filter when it starts the program
-    #[arg(long, value_enum, default_value_t = Starting::Policy)]
-    starting: Starting,
+    #[command(flatten)]
+    shape: ShapeArgs,
     /// text for people, json for the OCI form that engines take
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -148,13 +144,8 @@ pub fn minimize(library: &Library, arguments: &MinimizeArgs) -> Result<u8, CliEr
         let said = "the logs tell no call: is --from right, and was strace told to write to a file (-o)?";
         return Err(CliError::Said(said.to_owned()));
     }
-    let beside = [
-        (ANY_TIME, seccomp::ANY_TIME.as_slice()),
-        ("what a program does first", seccomp::LOADING.as_slice()),
-        (STARTING, arguments.starting.needed(&library.policy)),
-    ];
-    let shape = Shape { conditions: !arguments.no_conditions, beside: &beside };
-    let profile = seccomp::minimize(&arguments.name, &uses, shape);
+    let loading = [("what a program does first", seccomp::LOADING.as_slice())];
+    let profile = arguments.shape.profile(&arguments.name, &uses, &library.policy, &loading);
     show::tell(library, &profile, arguments.format)
 }
 

@@ -11,13 +11,13 @@ use tokio::sync::mpsc;
 use super::super::layout::{self, BAD, BOLD, DIM, GOOD, fill};
 use super::super::once::{CellArgs, Prepared, Station, shown};
 use super::super::{CliError, Common, Format, block_on, text};
-use super::{ANY_TIME, Library, STARTING, Starting, show};
+use super::{Library, ShapeArgs, show};
 use crate::files;
 use crate::plan::{CellPlan, Watch};
 use crate::policy::Layer;
 use crate::profile::LoadError;
 use crate::run::{Denial, Learned, Observation, Outcome, RunEvent, Summary, denial_json, to_pretty, words};
-use crate::seccomp::{self, Arch, Profile, Shape, compile, diff, merge};
+use crate::seccomp::{self, Arch, Profile, compile, diff, merge};
 use crate::supervise::Obeyed;
 use crate::text::visible;
 
@@ -45,12 +45,8 @@ pub struct LearnArgs {
     /// The profile's name
     #[arg(long, default_value = "learned")]
     name: String,
-    /// Allow calls whatever their arguments are
-    #[arg(long)]
-    no_conditions: bool,
-    /// Which calls to allow that an engine itself makes under the filter when it starts the program
-    #[arg(long, value_enum, default_value_t = Starting::Policy)]
-    starting: Starting,
+    #[command(flatten)]
+    shape: ShapeArgs,
     /// text for people, json for programs: the profile in the OCI form; with --into and --candidate a report
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -81,8 +77,17 @@ pub fn learn(common: &Common, library: &Library, arguments: &LearnArgs) -> Resul
         prepared.request.policy.set_on(Layer::Seccomp, false);
         prepared.request.filter = None;
     }
-    // What is there already is read before anything runs.
+    // What is there already is read, and what could not be written is refused, before anything runs.
     let earlier = arguments.into.as_deref().map(|path| earlier(library, path)).transpose()?.flatten();
+    if let Some(path) = &arguments.into {
+        files::check_replaceable(path).map_err(|error| {
+            let name = shown(path);
+            CliError::Said(format!(
+                "the profile {name} could not be written: {error}; nothing was run: name a file in a directory that is there and \
+                 that you may write to"
+            ))
+        })?;
+    }
     let runs = arguments.runs.unwrap_or(if candidate.is_some() { 1 } else { RUNS });
     let Some(summaries) = block_on(run(&prepared, runs))? else { return Ok(Outcome::Stopped.exit_status()) };
     if let Some(candidate) = candidate {
@@ -152,10 +157,7 @@ fn profile_of(summaries: &[Summary], arguments: &LearnArgs, prepared: &Prepared)
     for summary in summaries {
         learned.add(summary);
     }
-    let starting = arguments.starting.needed(&prepared.request.policy);
-    let beside = [(ANY_TIME, seccomp::ANY_TIME.as_slice()), (STARTING, starting)];
-    let shape = Shape { conditions: !arguments.no_conditions, beside: &beside };
-    seccomp::minimize(&arguments.name, &learned.uses(), shape)
+    arguments.shape.profile(&arguments.name, &learned.uses(), &prepared.request.policy, &[])
 }
 
 /// Writes a profile, with what is there already, and tells what is new.
@@ -194,7 +196,11 @@ fn put_into(path: &Path, earlier: Option<&Profile>, learned: Profile, format: Fo
 /// Tells what a candidate would refuse; 1 where that is anything.
 fn tell_candidate(candidate: &Profile, summaries: &[Summary], format: Format) -> Result<u8, CliError> {
     let would: Vec<&Denial> = summaries.iter().flat_map(|summary| summary.would.values()).collect();
-    let denied: Vec<&Denial> = summaries.iter().flat_map(|summary| summary.denials.values()).collect();
+    let denied: Vec<&Denial> = summaries
+        .iter()
+        .flat_map(|summary| summary.denials.values())
+        .filter(|denial| denial.layer == Layer::Seccomp)
+        .collect();
     let name = visible(candidate.name.as_bytes());
     layout::print(&match format {
         Format::Json => {

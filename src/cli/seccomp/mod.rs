@@ -14,7 +14,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::{CliError, Common};
 use crate::policy::Policy;
 use crate::profile::{self, LoadError};
-use crate::seccomp::{Combined, Host, Needed, Profile, starting, words};
+use crate::seccomp::{self, ANY_TIME, Combined, Host, Needed, Profile, Shape, Use, starting, words};
 
 /// What to tell of profiles.
 #[derive(Debug, Subcommand)]
@@ -74,21 +74,36 @@ pub enum Starting {
     None,
 }
 
-impl Starting {
-    fn needed(self, policy: &Policy) -> &'static [Needed] {
-        match self {
-            Self::Policy => starting(policy.no_new_privs.on),
-            Self::Any => starting(false),
-            Self::None => &[],
-        }
-    }
+/// What a profile that is made of uses allows beside them.
+#[derive(Args, Debug)]
+pub struct ShapeArgs {
+    /// Allow calls whatever their arguments are
+    #[arg(long)]
+    no_conditions: bool,
+    /// Which calls to allow that an engine itself makes under the filter when it starts the program
+    #[arg(long, value_enum, default_value_t = Starting::Policy)]
+    starting: Starting,
 }
 
-/// The heading of what [`Starting`] allows.
-const STARTING: &str = "what starting in an engine needs";
-
-/// The heading of what every program may need.
-const ANY_TIME: &str = "what any program may need, seen or not";
+impl ShapeArgs {
+    /// The profile of these uses, for a policy; `first` is what else it allows, under headings.
+    fn profile(
+        &self,
+        name: &str,
+        uses: &[Use],
+        policy: &Policy,
+        first: &[(&'static str, &'static [Needed])],
+    ) -> Profile {
+        let starting = match self.starting {
+            Starting::Policy => starting(policy.no_new_privs.on),
+            Starting::Any => starting(false),
+            Starting::None => &[],
+        };
+        let last = ("what starting in an engine needs", starting);
+        let beside = [&[("what any program may need, seen or not", ANY_TIME.as_slice())], first, &[last]].concat();
+        seccomp::minimize(name, uses, Shape { conditions: !self.no_conditions, beside: &beside })
+    }
+}
 
 /// Where profiles are, and what decides their conditions.
 pub struct Library {

@@ -11,6 +11,7 @@ use super::super::once::{CellArgs, Prepared, shown};
 use super::super::{CliError, Common, Format, block_on, text};
 use super::learn::one;
 use crate::plan::CellPlan;
+use crate::policy::Layer;
 use crate::run::{
     Disagreement, Observation, Outcome, Stream, Summary, disagreements, end, same_output, summary_json, to_pretty,
     words,
@@ -156,7 +157,7 @@ impl Proof {
         let run = &self.supervised;
         let [out, err] = [Stream::Stdout, Stream::Stderr].map(|stream| run.stream(stream).written);
         let output = format!("stdout {}, stderr {}", words::counted(out, "byte"), words::counted(err, "byte"));
-        let seen = match run.denied_calls() {
+        let seen = match run.denied_by().get(&Layer::Seccomp).copied().unwrap_or(0) {
             0 => "none".to_owned(),
             calls => words::counted(calls, "call"),
         };

@@ -1,11 +1,13 @@
 //! What engines answer, in hotcell's words. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::Path;
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerBlkioStatEntry, ContainerInspectResponse, ContainerStatsResponse, ImageSummary as ApiImage, SystemInfo,
-    SystemInfoCgroupVersionEnum,
+    ContainerBlkioStatEntry, ContainerInspectResponse, ContainerStatsResponse, ImageSummary as ApiImage, Runtime,
+    SystemInfo, SystemInfoCgroupVersionEnum,
 };
 
 use super::ping::Pong;
@@ -61,19 +63,22 @@ pub fn capabilities(pong: &Pong, address: &str, info: &SystemInfo, host: &ThisHo
         security.push("userns".to_owned());
     }
     let default_runtime = info.default_runtime.clone().unwrap_or_default();
-    let runtimes = match pong.kind {
+    let registered: BTreeMap<&String, &Runtime> = info.runtimes.iter().flatten().collect();
+    let (runtimes, without_seccomp) = match pong.kind {
         EngineKind::Docker => {
-            let names: BTreeSet<String> = info.runtimes.iter().flatten().map(|(name, _)| name.clone()).collect();
-            names.into_iter().collect()
+            let without = registered.iter().filter(|(_, runtime)| is_without_seccomp(runtime));
+            let without = without.map(|(name, _)| (*name).clone()).collect();
+            (registered.keys().copied().cloned().collect(), without)
         }
         // Podman lists every runtime it has heard of, installed or not, and its API takes none.
-        EngineKind::Podman | EngineKind::Embedded => vec![default_runtime.clone()],
+        EngineKind::Podman | EngineKind::Embedded => (vec![default_runtime.clone()], Vec::new()),
     };
     Capabilities {
         kind: pong.kind,
         version: info.server_version.clone().unwrap_or_default(),
         api_version: pong.api_version.clone(),
         runtimes,
+        without_seccomp,
         default_runtime,
         runtime_choice: pong.kind == EngineKind::Docker,
         cgroup_version: match info.cgroup_version {
@@ -95,6 +100,14 @@ pub fn capabilities(pong: &Pong, address: &str, info: &SystemInfo, host: &ThisHo
         architecture: architecture(info.architecture.as_deref().unwrap_or_default()),
         warnings: info.warnings.clone().unwrap_or_default(),
     }
+}
+
+/// gVisor, which applies a profile only where it is told to.
+fn is_without_seccomp(runtime: &Runtime) -> bool {
+    let program = runtime.path.as_deref().and_then(|path| Path::new(path).file_name());
+    let mut arguments = runtime.runtime_args.iter().flatten();
+    program == Some(OsStr::new("runsc"))
+        && !arguments.any(|argument| matches!(argument.trim_start_matches('-'), "oci-seccomp" | "oci-seccomp=true"))
 }
 
 /// Reads `/containers/NAME/stats`. Docker leaves the peak out on cgroup v2.
@@ -218,6 +231,23 @@ mod tests {
         assert_eq!(told.architecture, "x86_64");
         assert!(told.rootless && told.limits.memory && told.limits.pids);
         assert!(!told.limits.cpu && !told.limits.swap, "what is not said to work does not");
+    }
+
+    #[test]
+    fn gvisor_applies_a_profile_only_where_it_is_registered_with_that_flag() {
+        let info: SystemInfo = serde_json::from_value(serde_json::json!({
+            "Runtimes": {
+                "deaf": {"path": "/usr/local/bin/runsc", "runtimeArgs": ["--network=none"]},
+                "gvisor": {"path": "runsc", "runtimeArgs": ["--oci-seccomp"]},
+                "off": {"path": "runsc", "runtimeArgs": ["--oci-seccomp=false"]},
+                "runc": {"path": "runc"},
+                "runsc": {"path": "/usr/bin/runsc", "runtimeArgs": ["-oci-seccomp=true"]},
+            },
+        }))
+        .unwrap();
+        let told = told(EngineKind::Docker, "unix:///run/docker.sock", &info);
+        assert_eq!(told.runtimes, ["deaf", "gvisor", "off", "runc", "runsc"]);
+        assert_eq!(told.without_seccomp, ["deaf", "off"]);
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub fn read() -> Capabilities {
         version: OWN_VERSION.to_owned(),
         api_version: OCI_VERSION.to_owned(),
         runtimes: Runtime::all().iter().map(|runtime| runtime.name().to_owned()).collect(),
+        without_seccomp: Vec::new(),
         default_runtime: OWN.to_owned(),
         runtime_choice: true,
         cgroup_version,

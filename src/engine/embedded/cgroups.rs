@@ -137,6 +137,18 @@ pub fn nothing() -> io::Result<OwnedFd> {
     Ok(rustix::fs::open("/dev/null", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
 }
 
+/// Makes the cell's groups. Two may do so at once. Those of a cell that somebody removed meanwhile are removed again.
+///
+/// # Errors
+/// What the system said, or that there can be none.
+pub fn make(place: &Place) -> io::Result<()> {
+    let made = Cgroup::at(&place.cgroup())?.make();
+    if !place.exists() {
+        Groups::of(place).remove()?;
+    }
+    made
+}
+
 /// Makes the cell's groups, where there can be any, and goes into them. The calling process must have one thread only. From
 /// then on libcontainer sees no groups that it could make or remove.
 ///

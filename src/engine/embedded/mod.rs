@@ -3,6 +3,7 @@
 //! control groups (`cgroups`), so that the reaper and the next hotcell's sweep can remove it. The sole user of
 //! libcontainer.
 
+mod before;
 mod bundle;
 mod capabilities;
 mod cgroups;
@@ -10,6 +11,7 @@ mod channel;
 mod executor;
 mod ids;
 mod limits;
+mod loopback;
 mod monitor;
 mod place;
 mod program;
@@ -57,7 +59,7 @@ use crate::policy::Bytes;
 use crate::run::Sample;
 use crate::spare;
 
-pub use self::monitor::{SUBCOMMAND as MONITOR_SUBCOMMAND, monitor};
+pub use self::monitor::{SUBCOMMAND as MONITOR_SUBCOMMAND, monitor, prepare};
 pub use self::view::HOST as HOST_IMAGE;
 
 /// The directory for cells below the run directory.
@@ -86,6 +88,8 @@ pub struct EmbeddedEngine {
     images: Store,
     /// The far ends of what is attached to cells that are not started yet.
     attached: Mutex<HashMap<CellName, Streams>>,
+    /// What the monitors of cells that are not started yet are to do, as it is on disk.
+    orders: Mutex<HashMap<CellName, Order>>,
 }
 
 /// Where the engine is whose cells live below this run directory.
@@ -121,6 +125,7 @@ impl EmbeddedEngine {
             held: OnceLock::new(),
             images,
             attached: Mutex::default(),
+            orders: Mutex::default(),
         })
     }
 
@@ -163,13 +168,22 @@ impl EmbeddedEngine {
         attached.map_or_else(Streams::nothing, Ok)
     }
 
+    /// What the cell's monitor is to do; another hotcell may have made the cell.
+    fn order(&self, place: &Place, cell: &CellName) -> io::Result<Order> {
+        match self.orders.lock().unwrap_or_else(PoisonError::into_inner).remove(cell) {
+            Some(order) => Ok(order),
+            None => Ok(serde_json::from_slice(&place.read(ORDER)?)?),
+        }
+    }
+
     /// Starts the monitor; `None` where the spare became it.
     fn spawn(&self, place: &Place, order: &Order, socket: OwnedFd) -> io::Result<Option<tokio::process::Child>> {
         let words = place.dir().to_str().map(|dir| [MONITOR_SUBCOMMAND, dir]);
-        if let Some(words) = words.filter(|_| order.may_fork())
-            && spare::start(MONITOR, &words, socket.as_fd())
-        {
-            return Ok(None);
+        if let Some(words) = words.filter(|_| order.may_fork()) {
+            let prepared = order.suits_the_prepared() && spare::start_prepared(MONITOR, &words, socket.as_fd());
+            if prepared || spare::start(MONITOR, &words, socket.as_fd()) {
+                return Ok(None);
+            }
         }
         let groups = order.groups;
         let program = if let Some(held) = self.held.get() {
@@ -250,6 +264,7 @@ impl Engine for EmbeddedEngine {
             place.write(ORDER, &serde_json::to_vec(&order)?)
         };
         written().map_err(|error: io::Error| fault(OPERATION, &spec.name)(error))?;
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).insert(spec.name.clone(), order);
         let warnings = capabilities::shortfalls(spec, &ground).into_iter().chain(unloaded).collect();
         Ok(Created { id: spec.name.0.clone(), warnings })
     }
@@ -266,14 +281,24 @@ impl Engine for EmbeddedEngine {
         const OPERATION: &str = "start cell";
         let place = self.found(OPERATION, cell)?;
         let spawned = || {
-            let order: Order = serde_json::from_slice(&place.read(ORDER)?)?;
+            let order = self.order(&place, cell)?;
             let (ours, monitors) = channel::pair()?;
             channel::give(&ours, &self.streams(cell)?)?;
-            Ok((ours, self.spawn(&place, &order, monitors)?, order.outer))
+            let monitor = self.spawn(&place, &order, monitors)?;
+            // While the monitor puts the root together; where this fails, it fails there too, and is told.
+            let groups = order.makes_groups().then(|| {
+                let place = place.clone();
+                tokio::task::spawn_blocking(move || cgroups::make(&place))
+            });
+            Ok((ours, monitor, order.outer, groups))
         };
-        let (socket, monitor, outer) = spawned().map_err(|error: io::Error| fault(OPERATION, cell)(error))?;
+        let (socket, monitor, outer, groups) = spawned().map_err(|error: io::Error| fault(OPERATION, cell)(error))?;
         let map = || map(outer, monitor.as_ref().and_then(tokio::process::Child::id));
         let told = channel::told(socket, map).await;
+        if let Some(groups) = groups {
+            // Nothing is made any more once the start is over.
+            let _ = groups.await;
+        }
         let mut said = None;
         if let Some(mut monitor) = monitor {
             let stderr = monitor.stderr.take();
@@ -327,6 +352,7 @@ impl Engine for EmbeddedEngine {
 
     async fn remove(&self, cell: &CellName) -> Result<(), EngineError> {
         self.attached.lock().unwrap_or_else(PoisonError::into_inner).remove(cell);
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).remove(cell);
         remove::remove(&self.place(cell)).await.map_err(fault("remove cell", cell))
     }
 

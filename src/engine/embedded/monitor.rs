@@ -1,24 +1,25 @@
 //! A cell's monitor: hotcell run anew, with one thread, which assembles the root in a mount namespace of its own,
 //! starts the runtime on it, and stays until the cell has ended to note its exit code.
 
-use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::bundle::CONFIG;
+use super::before::{self, Before};
 use super::cgroups::{self, Manner};
 use super::channel;
 use super::limits::Limit;
 use super::place::{Place, Role};
-use super::root::{self, RootError, Stage};
+use super::root::{self, Raised, RootError, Stage};
 use super::runtime::{Running, Runtime, RuntimeError, Start};
 use super::userns::{self, Outer};
+use super::view::View;
 use crate::engine::{CellName, CellNetwork};
 
 /// The subcommand under which hotcell runs itself as a monitor.
@@ -55,7 +56,17 @@ impl Order {
     pub fn may_fork(&self) -> bool {
         let first = self.config.pointer("/process/args/0").and_then(Value::as_str);
         let is_shim = first.is_some_and(|program| Path::new(program) == Path::new(hotcell_shim::CELL_DIR).join("shim"));
-        is_shim && self.groups == Manner::Machine && self.runtime == Runtime::Own
+        is_shim && self.makes_groups()
+    }
+
+    /// Whether the cell's control groups are made here, and not by a runtime.
+    pub fn makes_groups(&self) -> bool {
+        self.groups == Manner::Machine && self.runtime == Runtime::Own
+    }
+
+    /// Whether that fork may be one that has everything ready which [`prepare`] makes.
+    pub fn suits_the_prepared(&self) -> bool {
+        self.may_fork() && Before::take(&mut self.config.clone()).is_usual()
     }
 }
 
@@ -74,6 +85,33 @@ impl MonitorError {
     fn io<E: Into<io::Error>>(doing: &'static str) -> impl FnOnce(E) -> Self {
         move |source| Self::Io { doing, source: source.into() }
     }
+}
+
+/// What this process made before it had an order.
+static PREPARED: Mutex<Option<Prepared>> = Mutex::new(None);
+
+/// A monitor's own namespaces, which it is in, and the root that most cells get.
+struct Prepared {
+    raised: Option<Raised>,
+}
+
+/// Whose most cells are: nobody's.
+const NOBODY: (u32, u32) = (65_534, 65_534);
+
+/// Makes what a monitor needs whatever its cell is, before that is known; false where there is no such thing for this
+/// user, or not all of it could be made.
+pub fn prepare() -> bool {
+    let enter = || {
+        root::private_namespace()?;
+        before::SOON.into_iter().try_for_each(before::enter)
+    };
+    if cgroups::manner() != Manner::Machine || enter().is_err() {
+        return false;
+    }
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    let raised = Raised::of(&View::usual(NOBODY), (0, 0)).ok();
+    *PREPARED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Prepared { raised });
+    true
 }
 
 /// The monitor's whole life; `dir` is the cell's directory.
@@ -111,26 +149,35 @@ fn start(place: &Place, socket: &OwnedFd) -> Result<Running, MonitorError> {
     rustix::process::umask(Mode::from_raw_mode(0o022));
     place.note(Role::Monitor, std::process::id()).map_err(MonitorError::io("noting the monitor"))?;
     let order = place.read(ORDER).map_err(MonitorError::io("reading the order"))?;
-    let order: Order = serde_json::from_slice(&order).map_err(MonitorError::io("reading the order"))?;
+    let mut order: Order = serde_json::from_slice(&order).map_err(MonitorError::io("reading the order"))?;
+    let before = if order.runtime == Runtime::Own { Before::take(&mut order.config) } else { Before::default() };
+    let prepared = PREPARED.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if prepared.is_some() && !before.is_usual() {
+        let error = io::Error::other("it was made ready for another kind of cell");
+        return Err(MonitorError::Io { doing: "becoming the monitor", source: error });
+    }
     let streams = channel::take(socket).map_err(MonitorError::io("taking the cell's streams"))?;
     match &order.outer {
         Some(outer) => userns::enter(socket, outer).map_err(MonitorError::io("entering a user namespace"))?,
         // libcontainer leaves the groups of whoever runs it where the cell's user has none of its own.
         None => rustix::thread::set_thread_groups(&[]).map_err(MonitorError::io("leaving this user's groups"))?,
     }
-    root::private_namespace().map_err(MonitorError::io("entering a mount namespace"))?;
+    if prepared.is_none() {
+        root::private_namespace().map_err(MonitorError::io("entering a mount namespace"))?;
+    }
+    before.enter(prepared.is_some()).map_err(MonitorError::io("entering the cell's namespaces"))?;
     // Wherever the run directory is, it is found only now.
     let nothing = cgroups::nothing().map_err(MonitorError::io("holding /dev/null"))?;
-    root::assemble(&order.stage, place)?;
-    let config = place.bundle().join(CONFIG);
-    fs::write(config, order.config.to_string()).map_err(MonitorError::io("writing the bundle"))?;
+    root::assemble(&order.stage, place, prepared.and_then(|prepared| prepared.raised))?;
+    before.mount(&place.root())?;
     let among = MonitorError::io("finding a place among the control groups");
-    let stay = match (order.groups, &order.runtime) {
-        (Manner::Machine, Runtime::Own) => cgroups::enter(place, &order.limits, &nothing).map(Some),
-        (groups, _) => cgroups::show(groups, place).map(|()| None),
+    let stay = if order.makes_groups() {
+        cgroups::enter(place, &order.limits, &nothing).map(Some)
+    } else {
+        cgroups::show(order.groups, place).map(|()| None)
     }
     .map_err(among)?;
     let name = CellName(order.name);
     let network = if order.host_network { CellNetwork::Host } else { CellNetwork::None };
-    Ok(order.runtime.start(Start { place, name: &name, network, streams, stay, lock })?)
+    Ok(order.runtime.start(Start { place, name: &name, config: order.config, network, streams, stay, lock })?)
 }

@@ -66,7 +66,8 @@ async fn is_dead(place: &Place) -> io::Result<bool> {
     }
     match fs::remove_dir_all(place.dir()) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(true),
+        // Until it saw that, a start that is under way may have made them anew.
+        _ => groups.remove(),
     }
 }
 

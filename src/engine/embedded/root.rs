@@ -58,7 +58,7 @@ pub struct RootError {
 }
 
 /// Wraps what the system said of a path.
-fn fault<E: Into<io::Error>>(doing: &'static str, path: &Path) -> impl FnOnce(E) -> RootError {
+pub fn fault<E: Into<io::Error>>(doing: &'static str, path: &Path) -> impl FnOnce(E) -> RootError {
     move |source| RootError { doing, path: path.to_owned(), source: source.into() }
 }
 
@@ -88,11 +88,11 @@ pub fn private_namespace() -> io::Result<()> {
     Ok(mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?)
 }
 
-/// Assembles the root at the cell's place, in this process's own mount namespace.
+/// Assembles the root at the cell's place, in this process's own mount namespace, with what was made for it before.
 ///
 /// # Errors
 /// What was tried, where, and what the system said.
-pub fn assemble(stage: &Stage, place: &Place) -> Result<(), RootError> {
+pub fn assemble(stage: &Stage, place: &Place, raised: Option<Raised>) -> Result<(), RootError> {
     let binds: Vec<Tree> =
         stage.binds.iter().map(|(host, cell)| Tree::read_only(host, cell)).collect::<Result<_, _>>()?;
     // An image's files may lie below what is covered.
@@ -104,7 +104,7 @@ pub fn assemble(stage: &Stage, place: &Place) -> Result<(), RootError> {
     if let Some(image) = image {
         overlay(stage, &by_number(&image), &place.root(), &scratch(place)?, MountAttrFlags::empty())?;
     } else if let Root::Host(view) = &stage.root {
-        host(view, stage, place)?;
+        host(view, stage, place, raised)?;
     }
     let root = place.root();
     binds.iter().try_for_each(|bind| bind.attach(&root))?;
@@ -161,7 +161,10 @@ pub fn restrict(tree: BorrowedFd<'_>) -> io::Result<()> {
 
 /// The directory (or file) of a root that something is mounted on, made where it is not there. A link of the image's on
 /// the way is refused: it could lead out of the root.
-fn stand(root: &Path, at: &Path, is_file: bool) -> io::Result<OwnedFd> {
+///
+/// # Errors
+/// What the system said.
+pub fn stand(root: &Path, at: &Path, is_file: bool) -> io::Result<OwnedFd> {
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::IN_ROOT;
     let open = |directory: BorrowedFd<'_>, name: &Path, kind| {
         openat2(directory, name, OFlags::PATH | OFlags::CLOEXEC | kind, Mode::empty(), resolve)
@@ -195,7 +198,7 @@ fn cover(place: &Place) -> Result<(), RootError> {
     let held = open_tree(CWD, dir, OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::OPEN_TREE_CLONE)
         .map_err(fault("holding", dir))?;
     let first: PathBuf = dir.components().take(2).collect();
-    tmpfs(&first, MADE, "755")?;
+    tmpfs(&first, MADE)?;
     for made in [dir, &place.root(), &place.runtime_state()] {
         DirBuilder::new().recursive(true).mode(0o755).create(made).map_err(fault("making", made))?;
     }
@@ -203,24 +206,69 @@ fn cover(place: &Place) -> Result<(), RootError> {
 }
 
 /// Mounts an empty file system of a bounded size.
-fn tmpfs(at: &Path, size: u64, mode: &str) -> Result<(), RootError> {
-    let mount = || {
-        let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
-        fsconfig_set_string(&context, "size", size.to_string())?;
-        fsconfig_set_string(&context, "mode", mode)?;
-        fsconfig_create(&context)?;
-        let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
-        let mounted = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
-        move_mount(&mounted, "", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
-    };
-    mount().map_err(fault("mounting a tmpfs on", at))
+fn tmpfs(at: &Path, size: u64) -> Result<(), RootError> {
+    attach(&empty(size).map_err(fault("making a tmpfs for", at))?, at)
+}
+
+/// An empty file system of a bounded size that is not anywhere yet.
+fn empty(size: u64) -> io::Result<OwnedFd> {
+    let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(&context, "size", size.to_string())?;
+    fsconfig_set_string(&context, "mode", "755")?;
+    fsconfig_create(&context)?;
+    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+    Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
+}
+
+fn attach(mounted: &OwnedFd, at: &Path) -> Result<(), RootError> {
+    move_mount(mounted, "", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(fault("mounting", at))
+}
+
+/// A read-only root `host` that is not anywhere yet: all but what is bound into it for one cell.
+pub struct Raised {
+    view: View,
+    owner: (u32, u32),
+    files: OwnedFd,
+    trees: Vec<Tree>,
+}
+
+impl Raised {
+    /// Makes one.
+    ///
+    /// # Errors
+    /// What was tried, where, and what the system said.
+    pub fn of(view: &View, owner: (u32, u32)) -> Result<Self, RootError> {
+        let files = raise(view, owner, MADE)?;
+        let tree = |tree: &PathBuf| Tree::read_only(&Path::new("/").join(tree), tree);
+        let trees = view.trees.iter().map(tree).collect::<Result<_, _>>()?;
+        Ok(Self { view: view.clone(), owner, files, trees })
+    }
 }
 
 /// The root `host`: a small file system of the cell's own, with this machine's trees in it.
-fn host(view: &View, stage: &Stage, place: &Place) -> Result<(), RootError> {
+fn host(view: &View, stage: &Stage, place: &Place, raised: Option<Raised>) -> Result<(), RootError> {
     let root = place.root();
-    tmpfs(&root, if stage.writable { WRITABLE } else { MADE }, "755")?;
-    let own = |path: &Path| chown(path, Some(stage.owner.0), Some(stage.owner.1)).map_err(fault("giving away", path));
+    if !stage.writable {
+        let raised = raised.filter(|raised| raised.view == *view && raised.owner == stage.owner);
+        let Raised { files, trees, .. } = raised.map_or_else(|| Raised::of(view, stage.owner), Ok)?;
+        attach(&files, &root)?;
+        return trees.iter().try_for_each(|tree| tree.attach(&root));
+    }
+    attach(&raise(view, stage.owner, WRITABLE)?, &root)?;
+    let scratch = scratch(place)?;
+    view.trees.iter().try_for_each(|tree| {
+        let at = root.join(tree);
+        fs::create_dir_all(&at).map_err(fault("making", &at))?;
+        let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+        overlay(stage, &Path::new("/").join(tree), &at, &scratch.join(tree), attributes)
+    })
+}
+
+/// A file system with all of a view but its trees.
+fn raise(view: &View, owner: (u32, u32), size: u64) -> Result<OwnedFd, RootError> {
+    let files = empty(size).map_err(fault("making a tmpfs for", Path::new("/")))?;
+    let root = by_number(&files);
+    let own = |path: &Path| chown(path, Some(owner.0), Some(owner.1)).map_err(fault("giving away", path));
     own(&root)?;
     for (name, mode) in EMPTY {
         let path = root.join(name);
@@ -242,28 +290,14 @@ fn host(view: &View, stage: &Stage, place: &Place) -> Result<(), RootError> {
         copied.map_err(fault("copying", &from))?;
         own(&to)?;
     }
-    let scratch = if stage.writable { Some(scratch(place)?) } else { None };
-    for tree in &view.trees {
-        let here = Path::new("/").join(tree);
-        match &scratch {
-            None => Tree::read_only(&here, tree)?.attach(&root)?,
-            Some(scratch) => {
-                let at = root.join(tree);
-                fs::create_dir_all(&at).map_err(fault("making", &at))?;
-                let scratch = scratch.join(tree);
-                let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
-                overlay(stage, &here, &at, &scratch, attributes)?;
-            }
-        }
-    }
-    Ok(())
+    Ok(files)
 }
 
 /// A bounded file system for what a cell writes over read-only trees; it is beside the root and never in it.
 fn scratch(place: &Place) -> Result<PathBuf, RootError> {
     let scratch = place.bundle().join("scratch");
     fs::create_dir(&scratch).map_err(fault("making", &scratch))?;
-    tmpfs(&scratch, WRITABLE, "755")?;
+    tmpfs(&scratch, WRITABLE)?;
     Ok(scratch)
 }
 

@@ -96,6 +96,8 @@ pub struct Start<'a> {
     pub place: &'a Place,
     /// The cell's name.
     pub name: &'a CellName,
+    /// The bundle's `config.json`.
+    pub config: Value,
     /// Its network, of which gVisor must be told beside the bundle.
     pub network: CellNetwork,
     /// Its standard streams.
@@ -186,15 +188,14 @@ impl Runtime {
 
 fn start_own(start: Start<'_>) -> Result<Running, RuntimeError> {
     // What is forked has the lock until it executes something else.
-    let Start { place, name, streams: Streams { stdin, stdout, stderr }, stay, lock: _lock, .. } = start;
+    let Start { place, name, config, streams: Streams { stdin, stdout, stderr }, stay, lock: _lock, .. } = start;
+    let mut config: Spec = serde_json::from_value(config).map_err(io_fault("reading the bundle"))?;
     let built = || {
-        let path = place.bundle().join(CONFIG);
-        let mut config = Spec::load(&path)?;
         let executor = Exact::of(&mut config);
         if stay.is_some() {
             without_groups(&mut config);
         }
-        config.save(&path)?;
+        config.save(place.bundle().join(CONFIG))?;
         let container = ContainerBuilder::new(name.0.clone(), SyscallType::Linux)
             .with_root_path(place.runtime_state())?
             .with_executor(executor)
@@ -250,7 +251,8 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 fn start_command(name: &str, program: &Path, start: Start<'_>) -> Result<Running, RuntimeError> {
-    let Start { place, name: cell, network, streams: Streams { stdin, stdout, stderr }, lock, .. } = start;
+    let Start { place, name: cell, config, network, streams: Streams { stdin, stdout, stderr }, lock, .. } = start;
+    fs::write(place.bundle().join(CONFIG), config.to_string()).map_err(io_fault("writing the bundle"))?;
     rustix::io::fcntl_setfd(&lock, FdFlags::empty()).map_err(io_fault("giving the runtime the lock"))?;
     let watch = watch(&place.bundle()).map_err(io_fault("watching for the runtime's process"))?;
     let mut child = command(name, program, place, cell, network)
@@ -271,8 +273,9 @@ fn command(name: &str, program: &Path, place: &Place, cell: &CellName, network: 
     command.arg("--root").arg(place.runtime_state());
     command.arg("--log").arg(place.log()).args(["--log-format", "json"]);
     if name == "runsc" {
-        // Its own network stack would need an address.
+        // Its own network stack would need an address; a profile it leaves out unless told otherwise.
         command.arg(if network == CellNetwork::Host { "--network=host" } else { "--network=none" });
+        command.arg("--oci-seccomp");
     }
     command.arg("run").arg("--bundle").arg(place.bundle()).arg("--pid-file").arg(place.pid_file());
     if name == "runc" {

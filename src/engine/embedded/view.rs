@@ -22,6 +22,11 @@ const SETTINGS: [&str; 5] =
 /// Files of `/etc` that the dynamic linker reads, and the time zone.
 const FILES: [&str; 4] = ["etc/ld.so.cache", "etc/ld.so.conf", "etc/localtime", "etc/timezone"];
 
+/// Whom a cell without the machine's network asks for names: a host of a network that is set aside for documents
+/// (RFC 5737), to which it has no way. Without a server named, the C library asks the cell's own loopback, where the
+/// question is taken by nobody and no call fails: who keeps the name from the specimen would not show.
+const NO_NAME_SERVER: &str = "nameserver 192.0.2.53\n";
+
 /// A file longer than this is not taken over; `ld.so.cache` of a large machine has some 500 KiB.
 const LONGEST: u64 = 4 << 20;
 
@@ -50,13 +55,24 @@ pub struct View {
 impl View {
     /// Reads what this machine has, for this cell.
     pub fn of_host(spec: &CellSpec) -> Self {
-        let mut view = Self::below(Path::new("/"));
-        view.made = names(spec.user);
-        if spec.network == CellNetwork::Host {
-            // A cell that may use this machine's network asks whom this machine asks.
-            view.take_file(Path::new("/"), "etc/resolv.conf");
+        if spec.network != CellNetwork::Host {
+            return Self::usual(spec.user);
         }
+        let mut view = Self::named(spec.user);
+        // A cell that may use this machine's network asks whom this machine asks.
+        view.take_file(Path::new("/"), "etc/resolv.conf");
         view
+    }
+
+    /// Reads what this machine has, for a cell of this user without a network.
+    pub fn usual(user: (u32, u32)) -> Self {
+        let mut view = Self::named(user);
+        view.made.push(("etc/resolv.conf".into(), NO_NAME_SERVER.to_owned()));
+        view
+    }
+
+    fn named(user: (u32, u32)) -> Self {
+        Self { made: names(user), ..Self::below(Path::new("/")) }
     }
 
     fn below(root: &Path) -> Self {

@@ -45,7 +45,7 @@ pub async fn pull(
     let Some(total) = total.filter(|total| *total <= UNPACKED.0) else {
         return Err(pull.bad(Fault::too_large("the image", UNPACKED)));
     };
-    pull.tell(format!("{} layers, {}", layers.len(), Bytes(total))).await;
+    pull.tell(format!("layers: {}, {}", layers.len(), Bytes(total))).await;
     pull.blob(&config, "configuration").await?;
     for (number, layer) in layers.iter().enumerate() {
         pull.blob(layer, &format!("layer {} of {}", number + 1, layers.len())).await?;

@@ -4,7 +4,7 @@ use super::lines::{LONGEST, MOST};
 use super::thin::{MOST_MARKS, MOST_SAMPLES};
 use super::*;
 use crate::policy::{Bytes, Layer};
-use crate::run::{DenialId, Limit, Refusal};
+use crate::run::{DenialId, Known, Limit, Refusal};
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -15,7 +15,7 @@ fn write(log: &mut RunLog, at: u64, stream: Stream, bytes: &[u8]) {
 }
 
 fn meet(log: &mut RunLog, at: u64, kind: LimitKind, count: u64) {
-    log.apply(&RunEvent { at: ms(at), kind: EventKind::Limit(Limit { kind, count }) });
+    log.apply(&RunEvent { at: ms(at), kind: EventKind::Limit(Limit { kind, count, at: ms(at) }) });
 }
 
 fn read(log: &mut RunLog, at: u64, sample: Sample) {
@@ -167,6 +167,9 @@ fn a_weight_grows_with_what_is_kept_and_compacting_changes_nothing_that_is_seen(
     let denial = Denial {
         id: DenialId(1),
         layer: Layer::Seccomp,
+        evidence: String::new(),
+        behind: Vec::new(),
+        known: Known::Held,
         syscall: "openat".to_owned(),
         args: vec!["x".repeat(10_000)],
         registers: [0; 6],

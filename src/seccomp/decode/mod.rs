@@ -83,43 +83,41 @@ pub enum Register {
 /// What the argument `index` of the call `name` is.
 pub fn register(name: &str, index: u8) -> Register {
     let raw = RawCall { arch: 0, nr: 0, args: [0; 6] };
-    match calls::kinds(name, &raw).get(usize::from(index)) {
-        Some(
-            Kind::Pointer
-            | Kind::Str
-            | Kind::Data(_)
-            | Kind::OptionValue(_)
-            | Kind::Argv
-            | Kind::Envp
-            | Kind::Sockaddr(_)
-            | Kind::Struct(_)
-            | Kind::SizedStruct(..)
-            | Kind::Array(..),
-        ) => Register::Address,
-        Some(
-            Kind::Int
-            | Kind::Uint
-            | Kind::Named(_)
-            | Kind::Flags(_)
-            | Kind::Operation(_)
-            | Kind::IoctlRequest
-            | Kind::Mode
-            | Kind::ModeIfCreating(_)
-            | Kind::FileMode
-            | Kind::Protocol(_),
-        ) => Register::Half,
-        Some(
-            Kind::Long
-            | Kind::Size
-            | Kind::Hex
-            | Kind::Id
-            | Kind::Limit
-            | Kind::LongFlags(_)
-            | Kind::Device(_)
-            | Kind::Socketcall
-            | Kind::Omitted,
-        )
-        | None => Register::Whole,
+    calls::kinds(name, &raw).get(usize::from(index)).map_or(Register::Whole, |kind| width(*kind))
+}
+
+/// How much of its register an argument of this kind is.
+fn width(kind: Kind) -> Register {
+    match kind {
+        Kind::Pointer
+        | Kind::Str
+        | Kind::Data(_)
+        | Kind::OptionValue(_)
+        | Kind::Argv
+        | Kind::Envp
+        | Kind::Sockaddr(_)
+        | Kind::Struct(_)
+        | Kind::SizedStruct(..)
+        | Kind::Array(..) => Register::Address,
+        Kind::Int
+        | Kind::Uint
+        | Kind::Named(_)
+        | Kind::Flags(_)
+        | Kind::Operation(_)
+        | Kind::IoctlRequest
+        | Kind::Mode
+        | Kind::ModeIfCreating(_)
+        | Kind::FileMode
+        | Kind::Protocol(_) => Register::Half,
+        Kind::Long
+        | Kind::Size
+        | Kind::Hex
+        | Kind::Id
+        | Kind::Limit
+        | Kind::LongFlags(_)
+        | Kind::Device(_)
+        | Kind::Socketcall
+        | Kind::Omitted => Register::Whole,
     }
 }
 
@@ -136,31 +134,11 @@ pub fn number_bits(name: &str, args: &[u64; 6], index: usize) -> Option<u64> {
             kind = *rest.get(index - at - 1)?;
         }
     }
-    match kind {
-        Kind::Hex
-        | Kind::Omitted
-        | Kind::Socketcall
-        | Kind::Pointer
-        | Kind::Str
-        | Kind::Data(_)
-        | Kind::OptionValue(_)
-        | Kind::Argv
-        | Kind::Envp
-        | Kind::Sockaddr(_)
-        | Kind::Struct(_)
-        | Kind::SizedStruct(..)
-        | Kind::Array(..) => None,
-        Kind::Long | Kind::Size | Kind::Id | Kind::Limit | Kind::LongFlags(_) | Kind::Device(_) => Some(u64::MAX),
-        Kind::Int
-        | Kind::Uint
-        | Kind::Named(_)
-        | Kind::Flags(_)
-        | Kind::Operation(_)
-        | Kind::IoctlRequest
-        | Kind::Mode
-        | Kind::ModeIfCreating(_)
-        | Kind::FileMode
-        | Kind::Protocol(_) => Some(u64::from(u32::MAX)),
+    match (width(kind), kind) {
+        // These may be addresses.
+        (Register::Address, _) | (Register::Whole, Kind::Hex | Kind::Omitted | Kind::Socketcall) => None,
+        (Register::Half, _) => Some(u64::from(u32::MAX)),
+        (Register::Whole, _) => Some(u64::MAX),
     }
 }
 

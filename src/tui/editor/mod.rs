@@ -36,6 +36,8 @@ use text::{Edit, Newline, Place, Text};
 pub struct Editor {
     text: Text,
     path: Option<PathBuf>,
+    /// What it is called where it is in no file.
+    title: Option<String>,
     language: Option<String>,
     recognised: Option<String>,
     /// The bytes that were read or saved.
@@ -68,6 +70,11 @@ impl Editor {
         Self::new(Some(path), bytes)
     }
 
+    /// A text with a name that is in no file yet.
+    pub fn titled(name: &str, text: &str) -> Self {
+        Self { title: Some(name.to_owned()), ..Self::new(None, text.as_bytes().to_vec()) }
+    }
+
     fn new(path: Option<PathBuf>, bytes: Vec<u8>) -> Self {
         let source = Source::of(&bytes);
         let text = Text::new(&source.text);
@@ -75,6 +82,7 @@ impl Editor {
             cells: window::cells(text.line(0), 0),
             text,
             path,
+            title: None,
             language: None,
             recognised: None,
             base: bytes.into(),
@@ -103,7 +111,13 @@ impl Editor {
     /// The file's name without its directory, or `untitled`; raw.
     pub fn name(&self) -> String {
         let name = self.path.as_ref().and_then(|path| path.file_name());
-        name.map_or_else(|| "untitled".to_owned(), |name| name.to_string_lossy().into_owned())
+        let name = name.map(|name| name.to_string_lossy().into_owned());
+        name.or_else(|| self.title.clone()).unwrap_or_else(|| "untitled".to_owned())
+    }
+
+    /// Whether nobody has named it: it was typed or pasted.
+    pub fn is_untitled(&self) -> bool {
+        self.path.is_none() && self.title.is_none()
     }
 
     /// Where it was read from or saved to.

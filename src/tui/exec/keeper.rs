@@ -9,24 +9,26 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::batches::{Batch, What};
 use super::making::{Coming, Making, remove};
+use super::running::{run_in, tell_end};
 
 use crate::config::{Config, host_environment};
+use crate::drill::cells::Bench;
+use crate::drill::matrix::Scope;
 use crate::engine::Capabilities;
 use crate::engine::discover::EngineChoice;
 use crate::engine::discover::{Surroundings, candidates, first_answering};
 use crate::image::store::Store;
-use crate::plan::{CellPlan, Filter, Request, Watch};
+use crate::plan::{CellPlan, Request, Watch};
 use crate::profile;
-use crate::run::{EventKind, Outcome, RunEvent};
+use crate::run::Outcome;
 use crate::seccomp::{Arch, Profile, compile};
 use crate::specimen::Specimen;
-use crate::supervise::{self, Cell, Control, Orders, Owner, Site, Stdin, Steering};
-use crate::tui::action::{Action, CellRequest};
+use crate::supervise::{self, Cell, Control, Orders, Owner, Site, Steering};
+use crate::tui::action::{Action, CellRequest, News};
+use crate::tui::overlay::going::BatchId;
 use crate::tui::state::{EngineFacts, Planned, RunId, Ticket};
-
-/// Events of a run that may wait for the inbox before the specimen's output does.
-const EVENT_ROOM: usize = 4096;
 
 /// How long a cell that is still being made is waited for on the way out; after that it is its reaper's.
 const LAST_MAKING: Duration = Duration::from_secs(1);
@@ -47,6 +49,12 @@ pub(super) enum Order {
     Decide(RunId, supervise::Order),
     /// Have calls of a run answered by this profile.
     Judge(RunId, Arc<Profile>),
+    /// Fill a matrix of this specimen under such a policy.
+    Matrix { id: BatchId, request: Box<CellRequest>, specimen: Box<Specimen>, scope: Scope },
+    /// Try the corpus under such a policy.
+    Drill { id: BatchId, request: Box<CellRequest> },
+    /// Stop a matrix or a drill.
+    StopBatch(BatchId),
     /// Remove everything, and say so.
     Close(oneshot::Sender<()>),
 }
@@ -80,6 +88,7 @@ pub(super) struct Keeper {
     place: Option<Place>,
     warm: Option<(Ticket, Coming)>,
     live: Option<Live>,
+    batch: Option<Batch>,
 }
 
 /// Where cells are made, and what can be asked for there.
@@ -88,7 +97,7 @@ type Place = (Site, Capabilities);
 impl Keeper {
     /// A keeper of nothing yet.
     pub(super) fn new(config: Arc<Config>, inbox: mpsc::Sender<Action>) -> Self {
-        Self { config, inbox, connecting: None, place: None, warm: None, live: None }
+        Self { config, inbox, connecting: None, place: None, warm: None, live: None, batch: None }
     }
 
     /// Does what is ordered, until the last order.
@@ -104,6 +113,18 @@ impl Keeper {
                     Some(Order::Hold(id, held)) => self.control(id, if held { Control::Hold } else { Control::Go }),
                     Some(Order::Decide(id, order)) => self.decide(id, order),
                     Some(Order::Judge(id, profile)) => self.judge(id, &profile).await,
+                    Some(Order::Matrix { id, request, specimen, scope }) => {
+                        let what = What::Matrix { policy: request.policy, specimen: *specimen, scope };
+                        self.batch(id, what, request.profile).await;
+                    }
+                    Some(Order::Drill { id, request }) => {
+                        self.batch(id, What::Drill { policy: request.policy }, request.profile).await;
+                    }
+                    Some(Order::StopBatch(id)) => {
+                        if let Some(batch) = &self.batch {
+                            batch.stop(id);
+                        }
+                    }
                     Some(Order::Close(closed)) => {
                         self.close().await;
                         // Nobody may be waiting any more.
@@ -160,15 +181,8 @@ impl Keeper {
     fn plan(&self, request: &CellRequest) -> Result<(Site, CellPlan), String> {
         let (site, capabilities) = self.place.as_ref().ok_or("no engine answers")?;
         let policy = &request.policy;
-        let load = |choice| profile::load(choice, &self.config, policy);
-        let edited = |profile: &Arc<Profile>| {
-            let program = compile(profile, Arch::native()).map_err(|error| error.to_string())?;
-            Ok::<_, String>(Filter { profile: (**profile).clone(), program })
-        };
-        let filter = match (policy.seccomp.get(), &request.profile) {
-            (Some(_), Some(profile)) => Some(edited(profile)?),
-            (choice, _) => choice.map(load).transpose().map_err(|error| error.to_string())?,
-        };
+        let filter =
+            profile::of(policy, request.profile.as_deref(), &self.config).map_err(|error| error.to_string())?;
         let asked = Request {
             policy: policy.clone(),
             filter,
@@ -178,6 +192,24 @@ impl Keeper {
             host_env: host_environment(),
         };
         Ok((site.clone(), CellPlan::new(asked, capabilities, &supervise::kernel())))
+    }
+
+    /// Begins a matrix or a drill, or says why there can be none.
+    async fn batch(&mut self, id: BatchId, what: What, profile: Option<Arc<Profile>>) {
+        let Some((site, capabilities)) = self.place.clone() else {
+            self.tell(Action::Batch(id, News::Over(Err("no engine answers".to_owned())))).await;
+            return;
+        };
+        let bench = Bench {
+            site,
+            capabilities,
+            kernel: supervise::kernel(),
+            config: (*self.config).clone(),
+            host_env: host_environment(),
+            profile,
+        };
+        let waiting = self.warm.take().map(|(_, cell)| cell);
+        self.batch = Some(Batch::begin(id, what, bench, waiting, self.inbox.clone()));
     }
 
     async fn warm_up(&mut self, ticket: Ticket, request: CellRequest) {
@@ -300,6 +332,9 @@ impl Keeper {
     }
 
     async fn close(&mut self) {
+        if let Some(batch) = self.batch.take() {
+            batch.end().await;
+        }
         if let Some(live) = self.live.take() {
             live.turn(Control::Stop);
             let _ = live.task.await;
@@ -366,41 +401,6 @@ fn planned(plan: &CellPlan) -> Planned {
         unavailable: plan.unavailable.clone(),
         warnings: plan.warnings.clone(),
     }
-}
-
-/// Runs the specimen to its end. Where it is stopped before it has a cell, the making goes on without it.
-async fn run_in(cell: Coming, specimen: Specimen, id: RunId, inbox: mpsc::Sender<Action>, steering: Steering) {
-    let mut stopping = steering.control.clone();
-    let made = tokio::select! {
-        biased;
-        // Where nobody is left who could stop it, nobody waits for it either.
-        _ = stopping.wait_for(|control| *control == Control::Stop) => Err(Outcome::Stopped),
-        made = cell.made() => made.map_err(Outcome::NotStarted),
-    };
-    let cell = match made {
-        Ok(cell) => cell,
-        Err(outcome) => {
-            tell_end(&inbox, id, outcome).await;
-            return;
-        }
-    };
-    let (events, mut received) = mpsc::channel(EVENT_ROOM);
-    // Its end drops the receiver: a run never waits for a workbench that is gone.
-    let telling = async move {
-        while let Some(event) = received.recv().await {
-            if inbox.send(Action::Run(id, Box::new(event))).await.is_err() {
-                return;
-            }
-        }
-    };
-    tokio::join!(cell.run(&specimen, Stdin::Empty, events, steering), telling);
-}
-
-/// Tells the end of a run that had no cell.
-async fn tell_end(inbox: &mpsc::Sender<Action>, id: RunId, outcome: Outcome) {
-    let (duration, unseen, warnings) = (Duration::ZERO, None, Vec::new());
-    let event = RunEvent { at: duration, kind: EventKind::Exit { outcome, duration, unseen, warnings } };
-    let _ = inbox.send(Action::Run(id, Box::new(event))).await;
 }
 
 #[cfg(test)]

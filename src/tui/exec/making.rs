@@ -90,6 +90,13 @@ impl Drop for Making {
     }
 }
 
+/// Removes a cell that stands or will, and waits for that.
+pub(super) async fn gone(cell: Coming) {
+    if let Ok(cell) = cell.made().await {
+        discard(cell).await;
+    }
+}
+
 /// Removes a cell that nobody needs, without anybody waiting for it.
 pub(super) fn remove(cell: Cell) {
     tokio::spawn(discard(cell));

@@ -1,10 +1,12 @@
 //! Effects done: on tokio's threads and one of our own, never on the one that draws. What comes of them goes to the inbox
 //! as actions.
 
+mod batches;
 mod files;
 mod keeper;
 mod making;
 mod newest;
+mod running;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +79,11 @@ impl Exec {
             Effect::Answer(id, call, verdict) => {
                 self.order(Order::Decide(id, supervise::Order::Answer(call, verdict)));
             }
+            Effect::Matrix { id, request, specimen, scope } => {
+                self.order(Order::Matrix { id, request, specimen, scope });
+            }
+            Effect::Drill { id, request } => self.order(Order::Drill { id, request }),
+            Effect::StopBatch(id) => self.order(Order::StopBatch(id)),
             Effect::Hold(id, held) => self.order(Order::Hold(id, held)),
             Effect::Analyse { revision, lines, language } => self.texts.put(Text { revision, lines, language }),
             Effect::Open(path) => {

@@ -78,6 +78,13 @@ impl Keymap {
         self.keys.get(&command).and_then(|keys| keys.first()).map_or_else(String::new, |key| key.shown())
     }
 
+    /// The same where these scopes have the focus, innermost first: the first of its keys that means it there.
+    pub fn shown_in(&self, command: Command, scopes: &[Scope]) -> String {
+        let means = |key: &Key| scopes.iter().find_map(|scope| self.commands.get(&(*scope, *key))) == Some(&command);
+        let keys = self.keys.get(&command).into_iter().flatten();
+        keys.into_iter().find(|key| means(key)).map_or_else(String::new, |key| key.shown())
+    }
+
     /// Every key of a command, as shown.
     pub fn all_shown(&self, command: Command) -> Vec<String> {
         self.keys.get(&command).into_iter().flatten().map(|key| key.shown()).collect()

@@ -5,11 +5,12 @@ use crossterm::event::{KeyCode, KeyModifiers};
 use super::*;
 
 /// What is looked up together: a pane or something typed into, innermost first.
-const CHAINS: [&[Scope]; 7] = [
+const CHAINS: [&[Scope]; 8] = [
     &[Scope::Specimen, Scope::Move, Scope::Global],
     &[Scope::Layers, Scope::Move, Scope::Global],
     &[Scope::Denials, Scope::Move, Scope::Global],
     &[Scope::Output, Scope::Move, Scope::Global],
+    &[Scope::Trials, Scope::Move, Scope::Global],
     &[Scope::Move, Scope::Global],
     &[Scope::Edit, Scope::Global],
     &[Scope::Field, Scope::Global],
@@ -43,7 +44,13 @@ fn no_default_key_is_twice_in_one_scope_and_all_can_be_read() {
 #[test]
 fn a_default_key_hides_another_one_only_where_that_is_meant() {
     // Tab indents, or completes a path, instead of leaving for the next pane.
-    let meant = [(Scope::Edit, Command::NextPane), (Scope::Field, Command::NextPane)];
+    // The key for help tells of the layer where there is one; F1 is help everywhere.
+    let meant = [
+        (Scope::Edit, Command::NextPane),
+        (Scope::Field, Command::NextPane),
+        (Scope::Layers, Command::Help),
+        (Scope::Trials, Command::Help),
+    ];
     let keymap = Keymap::default();
     for chain in CHAINS {
         for (at, outer) in chain.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
-use ratatui::text::Line;
+use ratatui::text::{Line, Text};
 use ratatui::widgets::{Block, BorderType, Clear};
 
 use crate::tui::cells::{split_at_cells, width};
@@ -25,6 +25,15 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, title: &str, bottom: &str, theme:
     }
     frame.render_widget(block, area);
     inside(area)
+}
+
+/// Draws lines below a rule, at the bottom of an area.
+pub fn below(frame: &mut Frame<'_>, inner: Rect, height: usize, lines: &[(Role, String)], theme: &Theme) {
+    let height = u16::try_from(height + 1).unwrap_or(u16::MAX);
+    let area = Rect { y: inner.bottom().saturating_sub(height), height, ..inner }.intersection(inner);
+    let mut drawn = vec![Line::styled("─".repeat(usize::from(area.width)), theme.style(Role::Border))];
+    drawn.extend(lines.iter().map(|(role, text)| Line::styled(format!(" {text}"), theme.style(*role))));
+    frame.render_widget(Text::from(drawn), area);
 }
 
 /// A wide character whose right half the box covers would still be drawn whole, over the box's border.

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Text};
 
 use super::boxed;
+use super::going::Trial;
 use crate::policy::{Exposure, Policy};
 use crate::text::{visible, visible_str};
 use crate::tui::cells::wrap;
@@ -26,9 +27,16 @@ pub enum Confirm {
         base: Option<Box<Policy>>,
         /// What of the host it opens that has not been asked about.
         exposures: Vec<Exposure>,
-        /// The specimen is run then.
-        run: bool,
+        /// What is done then.
+        then: Then,
     },
+    /// Fills the matrix anew, with what shows this of the host.
+    ExposeMatrix {
+        /// What is withheld otherwise.
+        exposures: Vec<Exposure>,
+    },
+    /// Stops the matrix or the drill that goes on.
+    StopBatch(Trial),
     /// Replaces a file.
     Replace {
         /// Which.
@@ -44,7 +52,31 @@ pub enum Confirm {
     /// Leaves, though the specimen has changes that were not saved.
     Quit,
     /// Opens another specimen, though this one has changes that were not saved.
-    Abandon(Option<PathBuf>),
+    Abandon(Next),
+}
+
+/// What is done once the policy is agreed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Nothing more.
+    Nothing,
+    /// The specimen is run.
+    Run,
+    /// A matrix of it is filled.
+    Matrix,
+    /// The corpus is tried.
+    Drill,
+}
+
+/// What takes the specimen's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing yet.
+    Empty,
+    /// A file.
+    File(PathBuf),
+    /// A file of the corpus, by its name.
+    Probe(String),
 }
 
 /// What is drawn.
@@ -60,11 +92,23 @@ pub struct View {
 pub fn view(confirm: &Confirm) -> View {
     let cells = usize::from(WIDTH) - 8;
     let (title, role, texts, question) = match confirm {
-        Confirm::Expose { policy, base, exposures, run } => (
+        Confirm::Expose { policy, base, exposures, then } => (
             "This exposes the host",
             Role::Bad,
-            exposures.iter().map(|exposure| format!("{}: {}", names(exposure), exposure.what)).collect(),
-            exposing_question(policy, base.is_some(), *run, exposures),
+            exposed(exposures),
+            exposing_question(policy, base.is_some(), *then, exposures),
+        ),
+        Confirm::ExposeMatrix { exposures } => (
+            "This exposes the host",
+            Role::Bad,
+            exposed(exposures),
+            "Run the specimen with each of these too, and the matrix anew?".to_owned(),
+        ),
+        Confirm::StopBatch(_) => (
+            "Stop",
+            Role::Caution,
+            vec!["Cells are being run. What has come of them stays.".to_owned()],
+            "Stop the others?".to_owned(),
         ),
         Confirm::Replace { path, .. } => (
             "Replace the file",
@@ -95,14 +139,19 @@ pub fn view(confirm: &Confirm) -> View {
 }
 
 /// What a yes would do, by name.
-fn exposing_question(policy: &Policy, other: bool, run: bool, exposures: &[Exposure]) -> String {
+fn exposing_question(policy: &Policy, other: bool, then: Then, exposures: &[Exposure]) -> String {
     let layer = exposures.iter().flat_map(|exposure| &exposure.layers).find(|layer| !policy.is_on(**layer));
     match layer {
-        _ if run => format!("Run the specimen under {} all the same?", visible_str(&policy.name)),
+        _ if then == Then::Drill => format!("Try the corpus under {} all the same?", visible_str(&policy.name)),
+        _ if then != Then::Nothing => format!("Run the specimen under {} all the same?", visible_str(&policy.name)),
         _ if other => format!("Take the policy {}?", visible_str(&policy.name)),
         Some(layer) => format!("Switch {layer} off?"),
         None => "Set it so?".to_owned(),
     }
+}
+
+fn exposed(exposures: &[Exposure]) -> Vec<String> {
+    exposures.iter().map(|exposure| format!("{}: {}", names(exposure), exposure.what)).collect()
 }
 
 const UNSAVED: &str = "The specimen has changes that are in no file.";

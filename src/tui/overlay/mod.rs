@@ -5,7 +5,11 @@ mod boxed;
 pub mod compare;
 pub mod confirm;
 pub mod detail;
+pub mod drill;
+pub mod going;
 pub mod help;
+pub mod lesson;
+pub mod matrix;
 pub mod picker;
 pub mod points;
 pub mod profile;
@@ -18,11 +22,13 @@ use ratatui::layout::Rect;
 use self::allow::Allow;
 use self::compare::Compare;
 use self::confirm::Confirm;
+use self::going::Trial;
 use self::picker::Picker;
 use self::prompt::Prompt;
 use super::layout::inside;
 use super::state::State;
 use super::theme::Theme;
+use crate::policy::Layer;
 
 /// A box over the panes.
 #[derive(Clone, Debug)]
@@ -56,20 +62,37 @@ pub enum Overlay {
         /// Lines scrolled past.
         scroll: u16,
     },
+    /// The specimen under each combination of layers.
+    Matrix,
+    /// The corpus against the engine and the policy.
+    Drill,
+    /// A layer's page.
+    Lesson {
+        /// Which layer's.
+        layer: Layer,
+        /// Lines scrolled past.
+        scroll: u16,
+        /// What it was opened from, and goes back to.
+        from: Option<Box<Overlay>>,
+    },
 }
 
 impl Overlay {
     /// How far it is scrolled, where it can be.
     fn scroll_mut(&mut self) -> Option<&mut u16> {
         match self {
-            Self::Help { scroll } | Self::Detail { scroll } | Self::Share { scroll } => Some(scroll),
+            Self::Help { scroll } | Self::Detail { scroll } | Self::Share { scroll } | Self::Lesson { scroll, .. } => {
+                Some(scroll)
+            }
             Self::Compare(_)
             | Self::Picker(_)
             | Self::Prompt(_)
             | Self::Confirm(_)
             | Self::Allow(_)
             | Self::Profile
-            | Self::Points => None,
+            | Self::Points
+            | Self::Matrix
+            | Self::Drill => None,
         }
     }
 }
@@ -77,10 +100,15 @@ impl Overlay {
 /// Scrolls the overlay by so many lines, if it can be scrolled, and no further than its end.
 pub fn scroll(state: &mut State, lines: i32) {
     let screen = state.areas().screen;
-    let most = match view(state) {
+    let top = match view(state) {
+        Some(View::Over(_, top)) => Some(*top),
+        view => view,
+    };
+    let most = match top {
         Some(View::Help(view)) => view.most_scroll(screen),
         Some(View::Detail(view)) => view.most_scroll(screen),
         Some(View::Share(view)) => view.most_scroll(screen),
+        Some(View::Lesson(view)) => view.most_scroll(screen),
         _ => return,
     };
     if let Some(scroll) = state.overlay.as_mut().and_then(Overlay::scroll_mut) {
@@ -112,11 +140,40 @@ pub enum View {
     Points(points::View),
     /// [`Overlay::Share`].
     Share(share::View),
+    /// [`Overlay::Matrix`].
+    Matrix(matrix::View),
+    /// [`Overlay::Drill`].
+    Drill(drill::View),
+    /// [`Overlay::Lesson`].
+    Lesson(lesson::View),
+    /// One over another, which it goes back to.
+    Over(Box<View>, Box<View>),
 }
 
 /// Makes the view of the overlay, where there is one.
 pub fn view(state: &State) -> Option<View> {
-    Some(match state.overlay.as_ref()? {
+    let overlay = state.overlay.as_ref()?;
+    let view = view_of(state, overlay)?;
+    Some(match under(state, overlay) {
+        Some(under) => View::Over(Box::new(under), Box::new(view)),
+        None => view,
+    })
+}
+
+/// What is seen around a question about the matrix or the drill, and around a page that was opened from there.
+fn under(state: &State, overlay: &Overlay) -> Option<View> {
+    match overlay {
+        Overlay::Confirm(Confirm::StopBatch(Trial::Matrix) | Confirm::ExposeMatrix { .. }) => {
+            matrix::view(state).map(View::Matrix)
+        }
+        Overlay::Confirm(Confirm::StopBatch(Trial::Drill)) => drill::view(state).map(View::Drill),
+        Overlay::Lesson { from: Some(from), .. } => view_of(state, from),
+        _ => None,
+    }
+}
+
+fn view_of(state: &State, overlay: &Overlay) -> Option<View> {
+    Some(match overlay {
         Overlay::Help { scroll } => View::Help(help::view(state, *scroll)),
         Overlay::Picker(picker) => View::Picker(picker::view(picker)),
         Overlay::Prompt(prompt) => View::Prompt(prompt::view(prompt, state)),
@@ -127,6 +184,9 @@ pub fn view(state: &State) -> Option<View> {
         Overlay::Profile => View::Profile(profile::view(state)),
         Overlay::Points => View::Points(points::view(state)),
         Overlay::Share { scroll } => View::Share(share::view(state, *scroll)),
+        Overlay::Matrix => View::Matrix(matrix::view(state)?),
+        Overlay::Drill => View::Drill(drill::view(state)?),
+        Overlay::Lesson { layer, scroll, .. } => View::Lesson(lesson::view(state, *layer, *scroll)),
     })
 }
 
@@ -143,7 +203,19 @@ pub fn render(frame: &mut Frame<'_>, screen: Rect, view: &View, theme: &Theme) {
         View::Profile(view) => profile::render(frame, screen, view, theme),
         View::Points(view) => points::render(frame, screen, view, theme),
         View::Share(view) => share::render(frame, screen, view, theme),
+        View::Matrix(view) => matrix::render(frame, screen, view, theme),
+        View::Drill(view) => drill::render(frame, screen, view, theme),
+        View::Lesson(view) => lesson::render(frame, screen, view, theme),
+        View::Over(under, top) => {
+            render(frame, screen, under, theme);
+            render(frame, screen, top, theme);
+        }
     }
+}
+
+/// All of the screen but the last line, where what came of a key is told.
+fn placed(screen: Rect) -> Rect {
+    Rect { height: screen.height.saturating_sub(1), ..screen }
 }
 
 /// What of a list of lines is in sight on a screen, and how to see the rest and leave.

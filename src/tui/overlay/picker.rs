@@ -34,6 +34,8 @@ pub enum Picking {
     Engine,
     /// A language.
     Language,
+    /// A probe of the corpus.
+    Corpus,
     /// What a call fails with: one that is held, or what the profile says of one.
     Errno {
         /// It is held.
@@ -46,6 +48,7 @@ impl Picking {
         match self {
             Self::Errno { held: true } => "a name, or a number to 4095 · Enter once · Tab from now on · Esc",
             Self::Errno { held: false } => "a name, or a number to 4095 · Enter · Esc",
+            Self::Corpus => "type a word · Enter opens the probe · Tab its harmless twin · Esc",
             Self::Action | Self::Policy | Self::Profile | Self::Theme | Self::Engine | Self::Language => "↑↓ Enter Esc",
         }
     }
@@ -58,6 +61,7 @@ impl Picking {
             Self::Theme => "Theme",
             Self::Engine => "Engine",
             Self::Language => "Language",
+            Self::Corpus => "Probes of the corpus: what each tries, and the layer that holds it",
             Self::Errno { .. } => "Refuse with",
         }
     }

@@ -61,7 +61,7 @@ impl Asking {
 
     const fn foot(self) -> &'static str {
         match self {
-            Self::Open => "Tab completes · ↑↓ recent · Enter · Esc",
+            Self::Open => "Tab completes · ↑↓ recent · ^O the corpus: fork bomb and others · Enter · Esc",
             Self::SaveSpecimen | Self::SaveOutput | Self::SaveCommand | Self::SaveProfile => {
                 "Tab completes · Enter · Esc"
             }

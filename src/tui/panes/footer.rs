@@ -6,7 +6,9 @@ use ratatui::text::{Line, Span};
 
 use crate::tui::cells::{clip, width};
 use crate::tui::command::Command;
+use crate::tui::input::scopes;
 use crate::tui::layout::Pane;
+use crate::tui::overlay::Overlay;
 use crate::tui::state::{Phase, State, WarmCell};
 use crate::tui::theme::{Role, Theme};
 
@@ -34,11 +36,16 @@ pub fn view(state: &State) -> View {
         None => View::Keys(
             commands(state)
                 .into_iter()
-                .map(|command| (state.keymap.shown(command), name(state, command)))
+                .map(|command| (shown(state, command), name(state, command)))
                 .filter(|(key, _)| !key.is_empty())
                 .collect(),
         ),
     }
+}
+
+/// The key that means a command here.
+fn shown(state: &State, command: Command) -> String {
+    state.keymap.shown_in(command, scopes(state).0)
 }
 
 /// What a command is called here: taking what is selected means something else in each pane.
@@ -46,6 +53,8 @@ fn name(state: &State, command: Command) -> &'static str {
     match (command, state.focus) {
         (Command::Accept, Pane::Denials) => "detail",
         (Command::Accept, Pane::Layers) if !state.layers.is_editing() => "set",
+        (Command::Lesson, _) => "what is it",
+        (Command::FocusDenials, _) => "why",
         (Command::Hold, _) if state.runs.live().is_some_and(|run| run.phase == Phase::Held) => "go-on",
         (Command::Back, Pane::Specimen) if state.editing => "stop editing",
         _ => command.info().name,
@@ -59,21 +68,34 @@ fn commands(state: &State) -> Vec<Command> {
         // The box has its own keys.
         return vec![C::Palette, C::Help, C::Quit];
     }
+    if matches!(state.overlay, Some(Overlay::Matrix | Overlay::Drill)) {
+        return vec![C::Quit];
+    }
     if state.editing {
         return vec![C::Back, C::Undo, C::Redo, C::Indent, C::SaveSpecimen, C::Palette, C::Quit];
     }
     if state.layers.is_editing() {
         return vec![C::Accept, C::Back];
     }
+    if state.editor.is_empty() && state.focus == Pane::Specimen && state.runs.live().is_none() {
+        return vec![C::Corpus, C::Open, C::Edit, C::Drill, C::Policy, C::NextPane, C::Palette, C::Help, C::Quit];
+    }
     let mut commands = match (state.runs.live().map(|run| run.phase), &state.warm) {
         (Some(Phase::Starting), _) => vec![C::Stop],
         (Some(_), _) => vec![C::Stop, C::Hold, C::Break],
         (None, WarmCell::Failed(_)) => vec![C::Reconnect],
-        (None, _) => vec![C::Run],
+        (None, _) if state.runs.kept.is_empty() => vec![C::Run],
+        // After a run: why it ended so, what to switch off, and what each layer does.
+        (None, _) => {
+            let mut next = vec![C::Run, C::FocusDenials, C::FocusLayers, C::Matrix];
+            let here = [(Pane::Denials, C::FocusDenials), (Pane::Layers, C::FocusLayers)];
+            next.retain(|command| !here.contains(&(state.focus, *command)));
+            next
+        }
     };
     commands.extend(match state.focus {
         Pane::Specimen => &[C::Edit, C::Open, C::Search, C::NextMark][..],
-        Pane::Layers => &[C::Toggle, C::Accept, C::ResetLayer, C::ProfileView, C::Policy],
+        Pane::Layers => &[C::Toggle, C::Accept, C::Lesson, C::ResetLayer, C::ProfileView, C::Policy],
         Pane::Denials if state.asked().is_some() => {
             &[C::AllowFrom, C::Allow, C::Deny, C::DenyErrno, C::DenyAlways, C::KillCaller, C::NextHeld, C::Accept]
         }

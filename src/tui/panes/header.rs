@@ -177,8 +177,10 @@ fn waiting(state: &State) -> ((Role, &'static str), (Role, String)) {
         }
         (_, WarmCell::Warming(..)) => ((Role::Caution, "WARMING"), (Role::Muted, "a cell is being made".to_owned())),
         (_, WarmCell::Ready(..)) if state.editor.is_empty() => {
-            let open = state.keymap.shown(Command::Open);
-            ((Role::Good, "READY"), (Role::Muted, format!("a warm cell waits; paste code, or {open} opens a file")))
+            let key = |command| state.keymap.shown(command);
+            let (probe, open) = (key(Command::Corpus), key(Command::Open));
+            let says = format!("{probe} picks a probe, such as the fork bomb; {open} opens a file; or paste code");
+            ((Role::Good, "READY"), (Role::Muted, says))
         }
         (_, WarmCell::Ready(_, took)) => {
             let made = if *took < KEPT { String::new() } else { format!(", made in {}", millis(*took)) };

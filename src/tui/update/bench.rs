@@ -5,7 +5,7 @@ use crate::policy::{Exposure, Layer, Policy, SeccompChoice, SettingError};
 use crate::text::visible_str;
 use crate::tui::action::{CellRequest, Effect};
 use crate::tui::overlay::Overlay;
-use crate::tui::overlay::confirm::Confirm;
+use crate::tui::overlay::confirm::{Confirm, Then};
 use crate::tui::state::{EngineFacts, EngineState, Planned, State, Ticket, WarmCell};
 
 /// Switches the selected layer.
@@ -72,7 +72,7 @@ fn adopt(state: &mut State, policy: Policy, base: Option<Box<Policy>>) -> Vec<Ef
         return Vec::new();
     }
     let policy = Box::new(policy);
-    state.overlay = Some(Overlay::Confirm(Confirm::Expose { policy, base, exposures, run: false }));
+    state.overlay = Some(Overlay::Confirm(Confirm::Expose { policy, base, exposures, then: Then::Nothing }));
     Vec::new()
 }
 
@@ -98,7 +98,7 @@ pub(super) fn take(state: &mut State, policy: Policy, base: Option<Box<Policy>>)
 pub(super) fn changed(state: &mut State) -> Vec<Effect> {
     state.tickets += 1;
     let ticket = Ticket(state.tickets);
-    if state.runs.live().is_some() || !matches!(state.engine, EngineState::Up(_)) {
+    if state.runs.live().is_some() || state.batch().is_some() || !matches!(state.engine, EngineState::Up(_)) {
         state.warm = WarmCell::None;
         return Vec::new();
     }

@@ -2,20 +2,17 @@
 
 use ratatui::layout::Direction;
 
-use super::{bench, complain, decide, notice, overlay, points, profile, prove, run, specimen, tune};
-use crate::text::visible_lines;
+use super::{bench, complain, decide, notice, overlay, pane, points, profile, prove, run, specimen, trials, tune};
+use crate::run::words::counted;
 use crate::tui::action::{Effect, Listing};
 use crate::tui::command::Command;
 use crate::tui::layout::Pane;
 use crate::tui::overlay::compare::Compare;
+use crate::tui::overlay::confirm::Next;
 use crate::tui::overlay::picker::Picking;
 use crate::tui::overlay::prompt::{Asking, Prompt};
 use crate::tui::overlay::{Overlay, scroll, share};
-use crate::tui::panes::denials::lines;
 use crate::tui::state::State;
-
-/// What is copied to the terminal's clipboard at most, in bytes.
-const MOST_COPIED: usize = 64 * 1024;
 
 /// By how many per cent a key moves a divider.
 const STEP: i16 = 4;
@@ -66,7 +63,12 @@ fn on_the_bench(state: &mut State, command: Command) -> Vec<Effect> {
         Command::Profile => return list(state, Listing::Profiles),
         Command::Theme => return list(state, Listing::Themes),
         Command::Engine => return list(state, Listing::Engines),
-        Command::NewSpecimen => return specimen::open(state, None),
+        Command::NewSpecimen => return specimen::open(state, Next::Empty),
+        Command::Corpus => specimen::list_corpus(state),
+        Command::Matrix => return trials::open_matrix(state),
+        Command::Drill => return trials::open_drill(state),
+        Command::Expose | Command::Runtimes => notice(state, "that is of the matrix: open it first".to_owned()),
+        Command::Lesson => trials::lesson(state, Some(state.layers.selected())),
         Command::Open => specimen::ask_open(state),
         Command::SaveSpecimen => ask(state, Asking::SaveSpecimen, &overlay::suggested_path(state)),
         Command::SavePolicy if share::is_unsaved(state) => {
@@ -91,130 +93,9 @@ fn on_the_bench(state: &mut State, command: Command) -> Vec<Effect> {
         Command::Shorter => grow(state, Direction::Vertical, -STEP),
         Command::Wider => grow(state, Direction::Horizontal, STEP),
         Command::Narrower => grow(state, Direction::Horizontal, -STEP),
-        _ => return in_pane(state, command),
+        _ => return pane::command(state, command),
     }
     Vec::new()
-}
-
-fn in_pane(state: &mut State, command: Command) -> Vec<Effect> {
-    let inner = state.areas().inner(state.focus);
-    match (state.focus, command) {
-        (Pane::Specimen, Command::Edit | Command::Accept) if !state.editing => {
-            edit(state);
-            Vec::new()
-        }
-        (Pane::Specimen, Command::Copy) => copy_specimen(state),
-        (Pane::Specimen | Pane::Output, Command::Search) => {
-            ask(state, Asking::Search(state.focus), "");
-            Vec::new()
-        }
-        (Pane::Specimen, Command::NextMark) => {
-            let denied = state.runs.shown().map(|run| lines::denied(run, &state.editor)).unwrap_or_default();
-            state.editor.fit(inner.as_size());
-            state.editor.next_mark(&denied);
-            Vec::new()
-        }
-        (Pane::Specimen, _) => specimen::edit(state, command),
-        (Pane::Layers, Command::Toggle) => bench::toggle(state, state.layers.selected()),
-        (Pane::Layers, Command::ResetLayer) => bench::reset_layer(state, state.layers.selected()),
-        (Pane::Layers, Command::Accept) => {
-            let setting = state.bench.policy.setting(state.layers.selected());
-            state.layers.edit(&setting);
-            Vec::new()
-        }
-        (Pane::Layers, _) => {
-            state.layers.command(command);
-            Vec::new()
-        }
-        (Pane::Denials, Command::Accept) => {
-            detail(state);
-            Vec::new()
-        }
-        (Pane::Denials, Command::Filter) => {
-            let filter = state.denials.filter().to_owned();
-            ask(state, Asking::Filter, &filter);
-            Vec::new()
-        }
-        (Pane::Denials, Command::GotoLine) => {
-            goto_line(state);
-            Vec::new()
-        }
-        (Pane::Denials, _) => state.denials.command(command, state.runs.shown(), inner),
-        (Pane::Output, Command::SaveOutput) => {
-            ask(state, Asking::SaveOutput, "output.txt");
-            Vec::new()
-        }
-        (Pane::Output, _) => {
-            let effects = state.output.command(command, state.runs.shown(), inner);
-            told(state, command, effects)
-        }
-        (Pane::Resources, _) => Vec::new(),
-    }
-}
-
-/// Selects the newest row, where none is.
-fn select_a_denial(state: &mut State) {
-    let inner = state.areas().inner(Pane::Denials);
-    if state.moment().is_none() {
-        state.denials.command(Command::Up, state.runs.shown(), inner);
-    }
-}
-
-/// Goes to the line from which the selected call was refused.
-fn goto_line(state: &mut State) {
-    select_a_denial(state);
-    let selected = state.runs.shown().and_then(|run| Some((run, state.denials.selected_row(run)?)));
-    match selected.map(|(run, row)| lines::of_row(run, &state.editor, row)) {
-        None => notice(state, "there is no denial to go to the line of".to_owned()),
-        Some(Err(reason)) => complain(state, reason),
-        Some(Ok(line)) => {
-            focus(state, Pane::Specimen);
-            let size = state.areas().inner(Pane::Specimen).as_size();
-            state.editor.fit(size);
-            state.editor.goto_line(line);
-        }
-    }
-}
-
-/// Shows everything known of the call that is held, or of the selected row; where none is, of the newest.
-fn detail(state: &mut State) {
-    if state.asked().is_some() {
-        state.overlay = Some(Overlay::Detail { scroll: 0 });
-        return;
-    }
-    select_a_denial(state);
-    if state.moment().is_some() {
-        state.overlay = Some(Overlay::Detail { scroll: 0 });
-    } else {
-        notice(state, "there is no denial to tell of".to_owned());
-    }
-}
-
-/// Says of what was copied where it went.
-fn told(state: &mut State, command: Command, effects: Vec<Effect>) -> Vec<Effect> {
-    if command == Command::Copy && !effects.is_empty() {
-        notice(state, "sent to the terminal's clipboard".to_owned());
-    }
-    effects
-}
-
-fn copy_specimen(state: &mut State) -> Vec<Effect> {
-    let bytes = state.editor.bytes();
-    if bytes.len() > MOST_COPIED {
-        complain(state, format!("it is too long to copy: {} bytes, and terminals take {MOST_COPIED}", bytes.len()));
-        return Vec::new();
-    }
-    let text = visible_lines(&bytes);
-    let hidden = if text.as_bytes() == bytes { "" } else { ", with what it hides as visible marks" };
-    notice(state, format!("sent to the terminal's clipboard{hidden}"));
-    vec![Effect::Copy(text)]
-}
-
-fn edit(state: &mut State) {
-    match state.editor.read_only() {
-        Some(why) => complain(state, format!("it cannot be typed into: {why}")),
-        None => state.editing = true,
-    }
 }
 
 fn in_overlay(state: &mut State, command: Command) -> Vec<Effect> {
@@ -238,6 +119,18 @@ fn in_overlay(state: &mut State, command: Command) -> Vec<Effect> {
         (Some(Overlay::Profile), Command::Palette) => overlay::palette(state),
         (Some(Overlay::Profile), _) => return profile::command(state, command),
         (Some(Overlay::Points), _) => return points::command(state, command),
+        (Some(Overlay::Matrix), _) => return trials::in_matrix(state, command),
+        (Some(Overlay::Drill), _) => return trials::in_drill(state, command),
+        (Some(Overlay::Lesson { layer, .. }), Command::Accept) => {
+            let layer = *layer;
+            return trials::load_probe(state, layer);
+        }
+        (Some(Overlay::Picker(picker)), Command::Indent) if picker.picking == Picking::Corpus => {
+            return specimen::open_twin(state);
+        }
+        (Some(Overlay::Prompt(prompt)), Command::Open) if prompt.asking == Asking::Open => {
+            specimen::list_corpus(state);
+        }
         (Some(Overlay::Prompt(prompt)), Command::Indent) if prompt.asking.is_path() => {
             return vec![Effect::Complete(prompt.field.text().to_owned())];
         }
@@ -276,11 +169,23 @@ fn back(state: &mut State) -> Vec<Effect> {
         profile::back(state);
         return Vec::new();
     }
-    if state.overlay.is_some() {
+    match state.overlay.take() {
+        None => {}
         // A question that is left is answered with no.
-        let effects = overlay::answered(state, false);
-        state.overlay = None;
-        return effects;
+        Some(Overlay::Confirm(confirm)) => {
+            state.overlay = Some(Overlay::Confirm(confirm));
+            return overlay::answered(state, false);
+        }
+        Some(Overlay::Lesson { from, .. }) => {
+            state.overlay = from.map(|from| *from);
+            return Vec::new();
+        }
+        Some(trials @ (Overlay::Matrix | Overlay::Drill)) => {
+            state.overlay = Some(trials);
+            trials::back(state);
+            return Vec::new();
+        }
+        Some(_) => return Vec::new(),
     }
     if state.layers.typed().is_some() {
         return Vec::new();
@@ -334,7 +239,7 @@ fn paste_specimen(state: &mut State, text: &str) -> Vec<Effect> {
         return Vec::new();
     }
     state.focus = Pane::Specimen;
-    notice(state, format!("pasted {} lines", text.lines().count()));
+    notice(state, format!("pasted {}", counted(text.lines().count() as u64, "line")));
     specimen::changing(state, |editor| editor.paste(text))
 }
 
@@ -345,7 +250,7 @@ fn list(state: &mut State, listing: Listing) -> Vec<Effect> {
 }
 
 /// Asks for a line. Keys type no longer into the specimen.
-fn ask(state: &mut State, asking: Asking, text: &str) {
+pub(super) fn ask(state: &mut State, asking: Asking, text: &str) {
     state.editing = false;
     if asking == Asking::SaveOutput && state.runs.shown().is_none() {
         complain(state, "nothing has run yet".to_owned());

@@ -1,6 +1,7 @@
 //! Break on denial: refused calls that are held, and what the reviewer says to them.
 
 use super::{complain, notice, tune};
+use crate::run::words::counted;
 use crate::run::{Breakpoints, HeldCall, HeldId, Verdict};
 use crate::tui::action::Effect;
 use crate::tui::command::Command;
@@ -104,5 +105,5 @@ pub(super) fn show(state: &mut State) {
 
 /// So many calls could not be held.
 pub(super) fn unheld(state: &mut State, count: u64) {
-    complain(state, format!("a flood: {count} calls were answered by the profile and not held"));
+    complain(state, format!("a flood: {} answered by the profile and not held", counted(count, "call")));
 }

@@ -6,11 +6,13 @@ mod command;
 mod decide;
 mod mouse;
 mod overlay;
+mod pane;
 mod points;
 mod profile;
 mod prove;
 mod run;
 mod specimen;
+mod trials;
 mod tune;
 
 #[cfg(test)]
@@ -23,6 +25,7 @@ use super::layout::Pane;
 use super::overlay::{self as overlays, Overlay};
 use super::session::Session;
 use super::state::{Notice, State};
+use crate::run::words::counted;
 
 pub use self::prove::Proof;
 pub use self::tune::Refusing;
@@ -63,7 +66,7 @@ fn apply(state: &mut State, action: Action) -> Vec<Effect> {
         }
         Action::Connected(result) => bench::connected(state, result),
         Action::Swept(cells) => {
-            notice(state, format!("{cells} cells that a hotcell which is gone had left were removed"));
+            notice(state, format!("removed {} that a hotcell which is gone had left", counted(cells as u64, "cell")));
             Vec::new()
         }
         Action::Settled(ticket) => bench::settled(state, ticket),
@@ -100,6 +103,7 @@ fn apply(state: &mut State, action: Action) -> Vec<Effect> {
             state.editor.analysed(*analysis);
             Vec::new()
         }
+        Action::Batch(id, news) => trials::news(state, id, news),
         Action::Told(text) => {
             complain(state, text);
             Vec::new()

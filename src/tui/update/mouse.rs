@@ -91,7 +91,7 @@ fn scroll(state: &mut State, at: Position, rows: i32) -> Vec<Effect> {
             allow.command(if rows < 0 { Command::Up } else { Command::Down });
             return Vec::new();
         }
-        Some(Overlay::Profile | Overlay::Points) => {
+        Some(Overlay::Profile | Overlay::Points | Overlay::Matrix | Overlay::Drill) => {
             return super::command::command(state, if rows < 0 { Command::Up } else { Command::Down });
         }
         Some(_) => {

@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use super::{bench, complain, notice, points, profile, prove, run, specimen, tune};
+use super::{bench, complain, notice, points, profile, prove, run, specimen, trials, tune};
+use crate::drill::matrix::Scope;
 use crate::policy::Layer;
 use crate::text::{visible, visible_str};
 use crate::tui::action::{Action, Effect, Listing};
 use crate::tui::command::{COMMANDS, Command};
 use crate::tui::layout::Pane;
-use crate::tui::overlay::confirm::Confirm;
+use crate::tui::overlay::confirm::{Confirm, Next, Then};
+use crate::tui::overlay::going::Trial;
 use crate::tui::overlay::picker::{Item, Picker, Picking};
 use crate::tui::overlay::prompt::{Asking, Prompt};
 use crate::tui::overlay::{Overlay, share};
@@ -126,6 +128,7 @@ fn pick(state: &mut State, picking: Picking, value: &str) -> Vec<Effect> {
             }
             effects
         }
+        Picking::Corpus => specimen::open(state, Next::Probe(value.to_owned())),
         Picking::Language => {
             let before = state.language().map(str::to_owned);
             state.editor.set_language(Some(value.to_owned()));
@@ -153,7 +156,7 @@ fn answer(state: &mut State, mut prompt: Prompt) -> Vec<Effect> {
             state.overlay = Some(Overlay::Prompt(prompt));
             Vec::new()
         }
-        Asking::Open => specimen::open(state, Some(expanded(&text, state))),
+        Asking::Open => specimen::open(state, Next::File(expanded(&text, state))),
         Asking::SaveSpecimen => {
             let bytes = state.editor.bytes();
             save(state, Asking::SaveSpecimen, expanded(&text, state), bytes)
@@ -244,15 +247,30 @@ pub(super) fn exists(state: &mut State, path: PathBuf, bytes: Vec<u8>) {
 pub(super) fn answered(state: &mut State, yes: bool) -> Vec<Effect> {
     let Some(Overlay::Confirm(confirm)) = state.overlay.take() else { return Vec::new() };
     if !yes {
-        if let Confirm::Replace { path, .. } = confirm {
-            state.saving.remove(&path);
+        match confirm {
+            Confirm::Replace { path, .. } => {
+                state.saving.remove(&path);
+            }
+            Confirm::ExposeMatrix { .. } => trials::again(state, Trial::Matrix),
+            Confirm::StopBatch(trial) => trials::again(state, trial),
+            Confirm::Expose { .. } | Confirm::AllowStart { .. } | Confirm::Quit | Confirm::Abandon(_) => {}
         }
         return Vec::new();
     }
     match confirm {
-        Confirm::Expose { policy, base, exposures, run } => {
+        Confirm::Expose { policy, base, exposures, then } => {
             state.accepted.extend(exposures.iter().map(|exposure| exposure.what));
-            if run { run::begin(state) } else { bench::take(state, *policy, base) }
+            match then {
+                Then::Nothing => bench::take(state, *policy, base),
+                Then::Run => run::begin(state),
+                Then::Matrix => trials::fill(state, Scope::default()),
+                Then::Drill => trials::drill(state),
+            }
+        }
+        Confirm::ExposeMatrix { .. } => trials::expose(state),
+        Confirm::StopBatch(trial) => {
+            trials::again(state, trial);
+            trials::stop(state)
         }
         Confirm::Replace { path, bytes } => vec![Effect::Save { path, bytes, replace: true }],
         Confirm::AllowStart { .. } => {
@@ -261,7 +279,7 @@ pub(super) fn answered(state: &mut State, yes: bool) -> Vec<Effect> {
             effects
         }
         Confirm::Quit => vec![Effect::Quit],
-        Confirm::Abandon(path) => specimen::open_anyway(state, path),
+        Confirm::Abandon(next) => specimen::open_anyway(state, next),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::run::{Outcome, compare};
 use crate::seccomp::{Edit, Needed, lacking};
 use crate::tui::action::Effect;
 use crate::tui::overlay::Overlay;
-use crate::tui::overlay::confirm::Confirm;
+use crate::tui::overlay::confirm::{Confirm, Then};
 use crate::tui::state::{EngineState, Phase, RunId, RunRecord, State};
 
 /// How far a proof has come.
@@ -42,7 +42,7 @@ pub(super) fn prove(state: &mut State) -> Vec<Effect> {
 
 /// Runs the specimen natively, and first supervised where no such run can be compared with.
 pub(super) fn begin(state: &mut State) -> Vec<Effect> {
-    if !run::may_begin(state) {
+    if !run::may_begin(state, Then::Run) {
         return Vec::new();
     }
     if let Some(supervised) = comparable(state) {

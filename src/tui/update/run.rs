@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{bench, decide, prove, tune};
+use super::{bench, decide, prove, trials, tune};
 use super::{complain, notice};
 use crate::run::words::one_line;
 use crate::run::{EventKind, Outcome, RunEvent};
 use crate::tui::action::{CellRequest, Effect};
 use crate::tui::overlay::Overlay;
-use crate::tui::overlay::confirm::Confirm;
+use crate::tui::overlay::confirm::{Confirm, Then};
 use crate::tui::state::{EngineState, Phase, RunId, RunRecord, State, WarmCell};
 
 /// Runs that are kept.
@@ -25,11 +25,12 @@ pub(super) fn run(state: &mut State) -> Vec<Effect> {
         notice(state, format!("#{} is stopped, and the specimen run anew", id.0));
         return vec![Effect::Stop(id)];
     }
-    if may_begin(state) { begin(state) } else { Vec::new() }
+    if may_begin(state, Then::Run) { begin(state) } else { Vec::new() }
 }
 
-/// Whether a run can begin now; says why not, and asks where the policy opens something that was not asked about.
-pub(super) fn may_begin(state: &mut State) -> bool {
+/// Whether a run can begin now, or whatever else is to be done `then`; says why not, and asks where the policy opens
+/// something that was not asked about.
+pub(super) fn may_begin(state: &mut State, then: Then) -> bool {
     match &state.engine {
         EngineState::Up(_) => {}
         EngineState::Connecting => {
@@ -46,7 +47,7 @@ pub(super) fn may_begin(state: &mut State) -> bool {
     let nothing_new = exposures.is_empty();
     if !nothing_new {
         let policy = Box::new(state.bench.policy.clone());
-        state.overlay = Some(Overlay::Confirm(Confirm::Expose { policy, base: None, exposures, run: true }));
+        state.overlay = Some(Overlay::Confirm(Confirm::Expose { policy, base: None, exposures, then }));
     }
     nothing_new
 }
@@ -133,6 +134,8 @@ pub(super) fn stop(state: &mut State) -> Vec<Effect> {
     state.rerun = false;
     if let Some(run) = state.runs.live() {
         vec![Effect::Stop(run.id)]
+    } else if state.batch().is_some() {
+        trials::stop(state)
     } else {
         notice(state, "nothing runs".to_owned());
         Vec::new()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{bench, complain, decide, notice};
 use crate::policy::Layer;
 use crate::run::words::counted;
-use crate::run::{HeldId, Verdict, errnos};
+use crate::run::{Denial, HeldId, Verdict, errnos};
 use crate::seccomp::{Action, Edit, Profile};
 use crate::text::visible;
 use crate::tui::action::Effect;
@@ -47,8 +47,13 @@ fn subject(state: &State) -> Result<Subject, &'static str> {
         return Ok(Subject::of_held(run, call));
     }
     let run = state.runs.shown().ok_or("nothing has run yet")?;
-    let newest = || run.log.summary.denials.values().max_by_key(|denial| denial.first).map(Row::Denial);
+    let by_profile = |denial: &&Denial| denial.layer == Layer::Seccomp;
+    let denials = run.log.summary.denials.values();
+    let newest = || denials.filter(by_profile).max_by_key(|denial| denial.first).map(Row::Denial);
     match state.denials.selected_row(run).or_else(newest) {
+        Some(Row::Denial(denial)) if denial.layer != Layer::Seccomp => {
+            Err("no profile refused this call but another layer: set that")
+        }
         Some(Row::Denial(denial)) => Ok(Subject::of_denial(run, denial)),
         Some(Row::Limit(_)) => Err("a limit is no call that a profile could allow: set its layer"),
         None => Err("no call was refused"),

@@ -13,7 +13,8 @@ use crate::engine::{
     Attached, CellName, CellSpec, Created, Endpoint, Engine, EngineError, ImageSummary, Inspected, OwnedCell,
 };
 use crate::policy::{Layer, Policy};
-use crate::run::{Sample, Stream};
+use crate::run::{EventKind, Sample, Stream};
+use crate::tui::exec::running::EVENT_ROOM;
 use crate::tui::fixture;
 
 /// No test takes longer, however slow the machine.

@@ -7,13 +7,13 @@ use ratatui::text::{Line, Span, Text};
 use super::rows::{self, Row};
 use super::{Page, pages};
 use crate::policy::Layer;
-use crate::run::words::short_count;
+use crate::run::words::{counted, short_count};
 use crate::seccomp::{Action, Arch, Purpose, Reason, Risk, about, calls_for, syscall_number, words};
 use crate::text::visible_str;
 use crate::tui::cells::{clip, fit, width, wrap};
 use crate::tui::command::Command;
 use crate::tui::field::{self, FieldView};
-use crate::tui::overlay::boxed;
+use crate::tui::overlay::{boxed, placed};
 use crate::tui::panes::frame;
 use crate::tui::state::State;
 use crate::tui::theme::{Role, Theme};
@@ -262,13 +262,13 @@ fn decided(working: &Working, call: &str) -> String {
 fn used(state: &State, call: &str) -> String {
     match refused(state, call) {
         0 => "no run that is kept was refused it; what is allowed is not watched, so its use is not known".to_owned(),
-        count => format!("refused {count} times in the runs that are kept"),
+        count => format!("refused {} in the runs that are kept", counted(count, "time")),
     }
 }
 
 /// Draws it over the whole screen but its last line.
 pub fn render(frame: &mut Frame<'_>, screen: Rect, view: &View, theme: &Theme) {
-    let inner = boxed::draw(frame, super::placed(screen), &view.title, &view.foot, theme);
+    let inner = boxed::draw(frame, placed(screen), &view.title, &view.foot, theme);
     let styled = |(role, text): &(Role, String)| Span::styled(text.clone(), theme.style(*role));
     let mut top = Line::default();
     for (here, tab) in &view.tabs {
@@ -287,9 +287,6 @@ pub fn render(frame: &mut Frame<'_>, screen: Rect, view: &View, theme: &Theme) {
         frame::select(frame.buffer_mut(), Rect { y, height: 1, ..inner }.intersection(inner), theme);
     }
     if !view.detail.is_empty() {
-        let area = Rect { y: inner.bottom() - DETAIL - 1, height: DETAIL + 1, ..inner };
-        let mut lines = vec![Line::styled("─".repeat(usize::from(area.width)), theme.style(Role::Border))];
-        lines.extend(view.detail.iter().map(|(role, text)| Line::styled(format!(" {text}"), theme.style(*role))));
-        frame.render_widget(Text::from(lines), area);
+        boxed::below(frame, inner, usize::from(DETAIL), &view.detail, theme);
     }
 }

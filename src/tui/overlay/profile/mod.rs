@@ -153,14 +153,9 @@ fn last(state: &State) -> usize {
     }
 }
 
-/// All of the screen but the last line, where what came of a key is told.
-fn placed(screen: Rect) -> Rect {
-    Rect { height: screen.height.saturating_sub(1), ..screen }
-}
-
 /// What is inside its box.
 fn inner(state: &State) -> Rect {
-    inside(placed(state.areas().screen))
+    inside(super::placed(state.areas().screen))
 }
 
 fn page_rows(state: &State) -> usize {

@@ -70,8 +70,8 @@ fn origin(call: &HeldCall) -> String {
 
 fn answer(refusal: Refusal) -> String {
     match refusal {
-        Refusal::Errno(_) => refusal.to_string(),
         Refusal::Kill => "kill".to_owned(),
+        Refusal::Errno(_) | Refusal::Rightless | Refusal::Unseen => refusal.to_string(),
     }
 }
 

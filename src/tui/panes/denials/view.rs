@@ -281,6 +281,16 @@ pub(super) fn head(run: &RunRecord, listed: usize, filter: &Filter, inner: Rect)
         None => none(run).map_or_else(Vec::new, |text| paragraph(text, Role::Muted, inner)),
     };
     let summary = &run.log.summary;
+    if let (Some(_), Some(reason)) = (&summary.cell, summary.outcomes_unseen())
+        && Some(reason) != summary.denials_incomplete()
+    {
+        let text = format!("refusals by other layers not observable: {}", one_line(reason));
+        lines.extend(paragraph(&text, Role::Caution, inner));
+    }
+    for failure in summary.failures.values() {
+        let text = format!("{} × {}: {}", grouped(failure.count), failure.syscall, one_line(&failure.known));
+        lines.extend(paragraph(&text, Role::Muted, inner));
+    }
     let warnings = summary.cell.iter().flat_map(|cell| &cell.warnings).chain(&summary.warnings);
     lines.extend(paragraphs(&warnings.map(|text| warning(text)).collect::<Vec<_>>(), inner));
     let all = rows::count(summary);

@@ -8,7 +8,7 @@ fn read(run: &mut RunRecord, at: u64, sample: Sample) {
 }
 
 fn meet(run: &mut RunRecord, at: u64, kind: LimitKind, count: u64) {
-    happen(run, at, EventKind::Limit(Limit { kind, count }));
+    happen(run, at, EventKind::Limit(Limit { kind, count, at: Duration::from_millis(at) }));
 }
 
 /// A run that has used half of a CPU, growing memory and processes for so many readings, 50 ms apart.

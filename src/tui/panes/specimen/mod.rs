@@ -22,7 +22,7 @@ use ratatui::layout::Rect;
 
 use super::denials::lines;
 use super::frame::{self, Title};
-use crate::tui::cells::{clip, width};
+use crate::tui::cells::{clip, fit, width};
 use crate::tui::command::Command;
 use crate::tui::editor::Editor;
 use crate::tui::layout::Pane;
@@ -141,7 +141,7 @@ fn view_of(
         title: title::of(editor, refused.lines.len(), editing, usize::from(inner.width)),
         editing: editing.then(|| leave(&key(Command::Back))),
         body: if editor.is_empty() && !editing {
-            Body::Empty(invitation(&key(Command::Edit), &key(Command::Open)))
+            Body::Empty(invitation(&key))
         } else {
             body(editor, refused, editing, inner)
         },
@@ -173,10 +173,20 @@ fn body(editor: &Editor, refused: &Refused, editing: bool, inner: Rect) -> Body 
 }
 
 /// What can be done where there is no specimen; a command without a key is left to the palette.
-fn invitation(edit: &str, open: &str) -> Vec<String> {
+fn invitation(key: impl Fn(Command) -> String) -> Vec<String> {
     let mut lines = vec!["No specimen yet".to_owned(), String::new(), "Paste code here".to_owned()];
-    let keys = [(edit, "to type"), (open, "to open a file")];
-    lines.extend(keys.iter().filter(|(key, _)| !key.is_empty()).map(|(key, what)| format!("press {key} {what}")));
+    let keys = [
+        (Command::Corpus, "for a probe, such as the fork bomb"),
+        (Command::Open, "to open a file"),
+        (Command::Edit, "to type"),
+        (Command::Drill, "to try every probe on this machine"),
+    ];
+    let keys = keys.map(|(command, what)| (key(command), what));
+    let rows: Vec<String> =
+        keys.iter().filter(|(key, _)| !key.is_empty()).map(|(key, what)| format!("press {key} {what}")).collect();
+    // One below the other: each line is centred on its own otherwise.
+    let widest = rows.iter().map(|row| width(row)).max().unwrap_or(0);
+    lines.extend(rows.iter().map(|row| fit(row, widest)));
     lines
 }
 

@@ -1,6 +1,7 @@
 //! What stands in the border of the specimen pane.
 
 use crate::policy::Bytes;
+use crate::run::words::counted;
 use crate::text::visible_str;
 use crate::tui::cells::{clip, width};
 use crate::tui::editor::Editor;
@@ -53,8 +54,7 @@ fn bottom(editor: &Editor, denied: usize) -> String {
     };
     let denied = match denied {
         0 => String::new(),
-        1 => " · 1 line with denials".to_owned(),
-        count => format!(" · {count} lines with denials"),
+        count => format!(" · {} with denials", counted(count as u64, "line")),
     };
     let hidden = match editor.hidden().total {
         0 => String::new(),

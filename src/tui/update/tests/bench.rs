@@ -86,7 +86,7 @@ fn an_exposing_policy_that_a_session_brings_back_is_asked_about_before_the_first
     state.bench.policy.set_on(Layer::Network, false);
     state.bench.base = state.bench.policy.clone();
     assert!(press(&mut state, Command::Run).is_empty());
-    assert!(matches!(state.overlay, Some(Overlay::Confirm(Confirm::Expose { run: true, .. }))));
+    assert!(matches!(state.overlay, Some(Overlay::Confirm(Confirm::Expose { then: Then::Run, .. }))));
     typed(&mut state, "y");
     assert_eq!(state.runs.kept.len(), 1);
     fixture::end(&mut state, Outcome::Exited(0));
@@ -158,7 +158,7 @@ fn what_is_told_from_outside_is_shown_and_goes_after_a_while() {
     act(&mut state, Action::Tick);
     assert!(state.notice.is_none());
     act(&mut state, Action::Swept(3));
-    assert!(notice(&state).starts_with("3 cells"));
+    assert!(notice(&state).starts_with("removed 3 cells"));
 }
 
 #[test]

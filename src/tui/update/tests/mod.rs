@@ -5,6 +5,7 @@ mod overlays;
 mod runs;
 mod screen;
 mod specimens;
+mod trials;
 mod tuning;
 
 use std::collections::HashSet;
@@ -20,7 +21,7 @@ use crate::tui::command::{COMMANDS, Command};
 use crate::tui::fixture::{self, STANDARD, act, press, tell};
 use crate::tui::layout::Pane;
 use crate::tui::overlay::Overlay;
-use crate::tui::overlay::confirm::Confirm;
+use crate::tui::overlay::confirm::{Confirm, Next, Then};
 use crate::tui::overlay::picker::Item;
 use crate::tui::state::{EngineState, Phase, State, Ticket, WarmCell};
 use crate::tui::theme::{Depth, Theme};

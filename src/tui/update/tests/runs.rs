@@ -274,5 +274,5 @@ fn who_types_is_not_interrupted_by_a_held_call_and_a_flood_is_told() {
     assert!(state.editing && state.focus == Pane::Specimen && state.editor.position().0 == 1);
     assert!(fixture::screen(&state).contains("BREAK"));
     tell(&mut state, 41, EventKind::Unheld { count: 7 });
-    assert!(notice(&state).contains("7 calls were answered by the profile"));
+    assert!(notice(&state).contains("7 calls answered by the profile"));
 }

@@ -45,7 +45,7 @@ fn a_file_is_opened_by_its_path_and_remembered_and_unsaved_changes_are_asked_abo
     typed(&mut state, "#");
     press(&mut state, Command::Back);
     press(&mut state, Command::NewSpecimen);
-    assert!(matches!(state.overlay, Some(Overlay::Confirm(Confirm::Abandon(None)))));
+    assert!(matches!(state.overlay, Some(Overlay::Confirm(Confirm::Abandon(Next::Empty)))));
     typed(&mut state, "n");
     assert_eq!(state.editor.bytes(), b"#echo hi\n");
     press(&mut state, Command::NewSpecimen);
@@ -129,7 +129,7 @@ fn what_is_typed_while_a_file_is_read_or_written_is_not_lost() {
     press(&mut state, Command::Accept);
     act(&mut state, Action::Paste("precious".to_owned()));
     act(&mut state, Action::Opened("/slow.py".into(), Ok(b"other".to_vec())));
-    assert!(matches!(state.overlay, Some(Overlay::Confirm(Confirm::Abandon(Some(_))))));
+    assert!(matches!(state.overlay, Some(Overlay::Confirm(Confirm::Abandon(Next::File(_))))));
     typed(&mut state, "n");
     assert_eq!(state.editor.bytes(), b"precious");
 
