@@ -50,6 +50,8 @@ struct Spare {
     order: OwnedFd,
     /// It was sent.
     is_ordered: AtomicBool,
+    /// It was sent home.
+    is_released: AtomicBool,
     process: Pid,
 }
 
@@ -65,7 +67,8 @@ pub fn make(become_it: Become, prepare: Prepare) {
             serve(theirs, prepared, become_it, prepare)
         }
         Ok(Some(process)) => {
-            drop(SPARE.set(Spare { orders, order, is_ordered: AtomicBool::new(false), process }));
+            let (is_ordered, is_released) = Default::default();
+            drop(SPARE.set(Spare { orders, order, is_ordered, is_released, process }));
         }
         Err(_) => {}
     }
@@ -83,6 +86,11 @@ pub fn start_prepared(name: &str, words: &[&str], stdin: BorrowedFd<'_>) -> bool
     first.is_some_and(|spare| send(&spare.order, name, words, stdin))
 }
 
+/// Whether there is a spare, and it keeps the kernel's tracepoints in use.
+pub fn is_anchored() -> bool {
+    SPARE.get().is_some_and(|spare| !spare.is_released.load(Ordering::Relaxed))
+}
+
 fn send(orders: &OwnedFd, name: &str, words: &[&str], stdin: BorrowedFd<'_>) -> bool {
     let message = [&[name], words].concat().join("\0");
     let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -96,6 +104,7 @@ fn send(orders: &OwnedFd, name: &str, words: &[&str], stdin: BorrowedFd<'_>) -> 
 /// Sends the spare home: there are no more orders for it. It ends while this process does other things.
 pub fn release() {
     if let Some(spare) = SPARE.get() {
+        spare.is_released.store(true, Ordering::Relaxed);
         for orders in [&spare.orders, &spare.order] {
             let _ = shutdown(orders, Shutdown::Both);
         }

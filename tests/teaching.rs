@@ -67,6 +67,22 @@ fn become_a_user_of_its_own(screen: &mut Screen) {
     screen.until("the new user", |text| text.contains(&format!("{uid}:{uid}")) && text.contains("READY"));
 }
 
+/// Goes down from the first denial to the one that says this: a limit may have been seen at its end before the call that
+/// it refused, or after.
+fn select(screen: &mut Screen, part: &str) {
+    let selected = |text: &str| text.lines().find(|line| line.contains("║▸")).map(str::to_owned);
+    let mut last = String::new();
+    screen.send("g");
+    loop {
+        let text = screen.until("another denial", |text| selected(text).is_some_and(|line| line != last));
+        last = selected(&text).unwrap_or_default();
+        if last.contains(part) {
+            return;
+        }
+        screen.send("j");
+    }
+}
+
 /// Waits until all of these are on the screen.
 fn wait_for_all(screen: &Screen, parts: &[&str]) -> String {
     screen.until(&parts.join(", "), |text| parts.iter().all(|part| text.contains(part)))
@@ -89,6 +105,7 @@ fn the_fork_bomb_is_picked_run_understood_and_its_matrix_opened_by_keys_alone(en
     screen.send("r");
     wait_for_all(&screen, &["ENDED", "RLIMIT_NPROC reached", "HELD: BlockingIOError", "3 why", "# matrix"]);
     screen.send("3");
+    select(&mut screen, "RLIMIT_NPROC");
     screen.send(ENTER);
     screen.until("the detail", |text| text.contains("ulimits: RLIMIT_NPROC reached") && text.contains("set to"));
     screen.send(ESCAPE);

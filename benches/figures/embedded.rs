@@ -199,7 +199,7 @@ async fn first_byte(run_dir: PathBuf) -> Result<f64, Failure> {
         engine_version: capabilities.version.clone(),
         run_dir,
         owner: Owner::this_process()?,
-        reaper: HOTCELL.into(),
+        program: HOTCELL.into(),
     };
     let cell = Cell::make(site, plan(&capabilities)?, &specimen).await?;
     let (events, mut told) = mpsc::channel::<RunEvent>(4096);

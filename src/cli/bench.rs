@@ -65,7 +65,7 @@ pub(super) async fn connect(
         engine_version: capabilities.version.clone(),
         run_dir: config.prepare_run_dir()?,
         owner: Owner::this_process().map_err(|source| CliError::Io { doing: "reading /proc", source })?,
-        reaper: supervise::OWN_PROGRAM.into(),
+        program: supervise::OWN_PROGRAM.into(),
     };
     let (kernel, host_env) = (supervise::kernel(), host_environment());
     let bench = Bench { site, capabilities, kernel, config, host_env, profile: None };

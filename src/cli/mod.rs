@@ -214,7 +214,7 @@ fn finish(result: Result<u8, CliError>, failure: u8) -> ExitCode {
     }
 }
 
-/// Reapers and stack readers are hotcell under other names, outside the documented commands.
+/// Reapers, stack readers and the anchor are hotcell under other names, outside the documented commands.
 fn as_helper(arguments: &[OsString]) -> Option<ExitCode> {
     let words: Option<Vec<String>> = arguments.iter().skip(1).map(|word| word.clone().into_string().ok()).collect();
     let words = words?;
@@ -225,6 +225,10 @@ fn as_helper(arguments: &[OsString]) -> Option<ExitCode> {
         }
         supervise::STACKS_SUBCOMMAND => {
             supervise::parse_stacks(rest).is_some_and(|(pid, own)| supervise::serve_stacks(pid, own).is_ok())
+        }
+        supervise::ANCHOR_SUBCOMMAND => {
+            supervise::serve_anchor();
+            true
         }
         _ => return None,
     };

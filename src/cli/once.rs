@@ -129,7 +129,7 @@ impl Prepared {
             engine_version: capabilities.version.clone(),
             run_dir: self.config.prepare_run_dir()?,
             owner: Owner::this_process().map_err(|source| CliError::Io { doing: "reading /proc", source })?,
-            reaper: supervise::OWN_PROGRAM.into(),
+            program: supervise::OWN_PROGRAM.into(),
         };
         // It touches only what has no owner left, and no run waits for it.
         let sweeping = tokio::spawn({

@@ -18,7 +18,7 @@ use super::clock::Clock;
 use super::control::{Control, Run, Steering};
 use super::ended::Ended;
 use super::link::{Door, FromShim, Link, LinkError};
-use super::outcomes::Anchor;
+use super::outcomes::drop_anchor;
 use super::owner::Owner;
 use super::reaper::{Reaper, Remains};
 use super::{native, shimmed};
@@ -95,8 +95,8 @@ pub struct Site {
     pub run_dir: PathBuf,
     /// This process.
     pub owner: Owner,
-    /// The absolute path of the hotcell that stays behind as each cell's reaper: [`OWN_PROGRAM`] but in tests.
-    pub reaper: PathBuf,
+    /// The absolute path of the hotcell that becomes each cell's reaper and the anchor: [`OWN_PROGRAM`] but in tests.
+    pub program: PathBuf,
 }
 
 /// The running program itself: `proc_pid_exe(5)`.
@@ -146,8 +146,8 @@ pub struct Cell {
 
 /// How the workbench and the cell are joined.
 pub(super) enum Io {
-    /// By the shim's socket; how its calls end will be watched.
-    Shim(Link, Option<Anchor>),
+    /// By the shim's socket.
+    Shim(Link),
     /// By the engine's attach; the container is made and not started.
     Attached(Attached),
     /// Cut, once the run is over.
@@ -167,20 +167,22 @@ impl Cell {
             CellDir::create(&site.run_dir, &name, &owner).map_err(StartError::io("making the cell's directory"))?;
         let remains =
             Remains { endpoint: site.engine.endpoint().clone(), cell: name.clone(), directory: dir.root().to_owned() };
-        let reaper = Reaper::post(&site.reaper, &remains).map_err(StartError::io("starting the cell's reaper"))?;
+        let reaper = Reaper::post(&site.program, &remains).map_err(StartError::io("starting the cell's reaper"))?;
         let spec = plan.spec(&place(&name, &owner, &dir), Some(plan::argv(specimen)));
         let made = async {
             let door = match plan.enforcement {
                 Enforcement::Supervised => {
-                    let anchor = (plan.request.watch != Watch::Filter).then(Anchor::start);
-                    Some((Door::open(&dir.socket())?, anchor))
+                    if plan.request.watch != Watch::Filter {
+                        drop_anchor(&site.program);
+                    }
+                    Some(Door::open(&dir.socket())?)
                 }
                 Enforcement::Native => None,
             };
             let created = site.engine.create(&spec).await?;
             dir.mark_made().map_err(StartError::io("noting that the cell is made"))?;
-            let io = if let Some((door, anchor)) = door {
-                Io::Shim(meet_shim(&*site.engine, &name, door).await?, anchor)
+            let io = if let Some(door) = door {
+                Io::Shim(meet_shim(&*site.engine, &name, door).await?)
             } else {
                 // Podman's runtime looks for the program already at the attach.
                 let file_name = specimen.language.file_name(&specimen.name);
@@ -235,14 +237,14 @@ impl Cell {
     /// native enforcement, where the container is not started yet. It takes nothing from the cell: it may be dropped at
     /// any time, and a cell that is lost can be run, which then says why it cannot.
     pub async fn lost(&mut self) -> String {
-        let Io::Shim(link, _) = &self.io else { return std::future::pending().await };
+        let Io::Shim(link) = &self.io else { return std::future::pending().await };
         let error = link.disturbed().await;
         self.why_lost(&error).await
     }
 
     /// Whether the waiting cell is lost by now; never under native enforcement.
     pub fn is_lost(&self) -> bool {
-        matches!(&self.io, Io::Shim(link, _) if link.is_disturbed())
+        matches!(&self.io, Io::Shim(link) if link.is_disturbed())
     }
 
     /// Runs the specimen to its end and removes the cell. Everything that happens goes to `events`, the last thing
@@ -258,7 +260,7 @@ impl Cell {
         let run = Run { specimen, events, clock: Clock::default(), control };
         let result = match std::mem::replace(&mut self.io, Io::Closed) {
             _ if *run.control.borrow() == Control::Stop => Ok(Ended::plain(Outcome::Stopped, Duration::ZERO)),
-            Io::Shim(link, _anchor) => shimmed::run(&self, &run, link, stdin, orders).await,
+            Io::Shim(link) => shimmed::run(&self, &run, link, stdin, orders).await,
             Io::Attached(streams) => native::run(&self, &run, streams, stdin).await,
             Io::Closed => Err(StartError::Link(LinkError::Closed)),
         };

@@ -101,7 +101,7 @@ pub async fn run(cell: &Cell, run: &Run<'_>, link: Link, stdin: Stdin, orders: O
                 clock: run.clock.clone(),
                 events: run.events.clone(),
                 kill_cell: Arc::clone(&kill_cell),
-                stacks: Stacks::new(cell.site.reaper.clone(), own),
+                stacks: Stacks::new(cell.site.program.clone(), own),
                 orders,
                 held,
                 scene,

@@ -62,7 +62,7 @@ impl Bench {
             engine_version: capabilities.version.clone(),
             run_dir: directory.path().to_owned(),
             owner: Owner::this_process().unwrap(),
-            reaper: PathBuf::from(env!("CARGO_BIN_EXE_hotcell")),
+            program: PathBuf::from(env!("CARGO_BIN_EXE_hotcell")),
         };
         Self { runtime, engine, uid: own_uid(), site, capabilities, directory }
     }

@@ -1,15 +1,26 @@
-//! How the kernel's records of failed calls begin and end to be followed, which takes the kernel its time.
+//! How the kernel's records of failed calls begin and end to be followed, which takes the kernel its time: some 36 ms for
+//! each tracepoint that nobody used before, or that the last one leaves, and whoever wants one meanwhile waits. So another
+//! process keeps them in use from the first cell on until this one has ended, and it alone waits.
 
-use std::convert::Infallible;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::mpsc::{Sender, channel};
 
 use tokio::sync::oneshot;
 
 use super::perf::{Tap, TapError, Tracepoints};
 use crate::run::attribution::ends;
 use crate::seccomp::syscall_number;
+use crate::spare;
+
+/// The subcommand under which hotcell runs itself as an anchor.
+pub const ANCHOR_SUBCOMMAND: &str = "__anchor";
+
+/// What it is called among this machine's processes.
+const ANCHOR: &str = "hotcell-anchor";
 
 /// The kernel's tracepoints, read once.
 fn tracepoints() -> Result<Tracepoints, TapError> {
@@ -26,24 +37,25 @@ pub fn anchor() -> Vec<OwnedFd> {
     tracepoints().and_then(|points| points.anchor()).unwrap_or_default()
 }
 
-/// The same from some moment soon until this is dropped, so that a tap is made in no time. Neither is waited for.
-pub struct Anchor {
-    _until: Sender<Infallible>,
+/// Has another process do so from some moment soon until this one has ended; `program` is a hotcell. It is not waited for,
+/// and without it a tap takes longer.
+pub fn drop_anchor(program: &Path) {
+    static ANCHORED: OnceLock<Option<Child>> = OnceLock::new();
+    if !spare::is_anchored() {
+        ANCHORED.get_or_init(|| {
+            let mut command = Command::new(program);
+            command.arg0(ANCHOR).arg(ANCHOR_SUBCOMMAND).current_dir("/").env_clear();
+            command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
+        });
+    }
 }
 
-impl Anchor {
-    /// Begins.
-    pub fn start() -> Self {
-        let (until, dropped) = channel();
-        let hold = move || {
-            let held = anchor();
-            let _ = dropped.recv();
-            drop(held);
-        };
-        // Without the thread the tap takes longer.
-        drop(std::thread::Builder::new().name("anchor".to_owned()).spawn(hold));
-        Self { _until: until }
-    }
+/// An anchor's whole life: until whoever started it is gone.
+pub fn serve_anchor() {
+    // Signals meant for the workbench's terminal are not for it.
+    let _ = rustix::process::setsid();
+    let _held = anchor();
+    let _ = io::stdin().read(&mut [0]);
 }
 
 /// A tap that is being made: that may take the kernel its time.

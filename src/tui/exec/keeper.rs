@@ -388,7 +388,7 @@ async fn find(config: Arc<Config>, choice: EngineChoice) -> Result<Place, String
         engine_version: capabilities.version.clone(),
         run_dir: config.prepare_run_dir().map_err(|error| error.to_string())?,
         owner: Owner::this_process().map_err(|error| format!("reading /proc: {error}"))?,
-        reaper: supervise::OWN_PROGRAM.into(),
+        program: supervise::OWN_PROGRAM.into(),
     };
     Ok((site, capabilities))
 }

@@ -142,7 +142,7 @@ impl Bench {
             engine_version: capabilities.version.clone(),
             run_dir: run_dir.path().to_owned(),
             owner: Owner::this_process().unwrap(),
-            reaper: "/bin/true".into(),
+            program: "/bin/true".into(),
         };
         let (told, inbox) = mpsc::channel(64);
         let (orders, ordered) = mpsc::unbounded_channel();
