@@ -7,13 +7,15 @@
 //!    └──one order───────────────────────────────────────────────────┘
 //! ```
 //!
-//! The prepared is forked at once, makes what can be made before there is an order, and waits for one.
+//! The prepared is forked at once, makes what can be made before there is an order, and waits for one. So is the anchor,
+//! which keeps the kernel's tracepoints in use until hotcell has ended, also where the spare is sent home before.
 //!
 //! It is a session of its own and ends when hotcell does. An order that is sent is as
 //! good as carried out: it is read even where hotcell has died meanwhile.
 
 mod ffi;
 
+use std::fs::File;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -27,10 +29,12 @@ use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, Shutdown, SocketFlags, SocketType, recvmsg, sendmsg, shutdown, socketpair,
 };
+use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, WaitOptions, pidfd_open, setsid, wait, waitpid};
 
 use self::ffi::fork;
 use crate::kernel::cgroup;
+use crate::supervise::serve_anchor;
 
 /// The longest order, in bytes: paths, mostly.
 const LONGEST: usize = 16 * 1024;
@@ -50,9 +54,9 @@ struct Spare {
     order: OwnedFd,
     /// It was sent.
     is_ordered: AtomicBool,
-    /// It was sent home.
-    is_released: AtomicBool,
     process: Pid,
+    /// Closed when this process has ended, and then alone: the anchor's end.
+    _line: OwnedFd,
 }
 
 static SPARE: OnceLock<Spare> = OnceLock::new();
@@ -61,14 +65,14 @@ static SPARE: OnceLock<Spare> = OnceLock::new();
 pub fn make(become_it: Become, prepare: Prepare) {
     let pair = || socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
     let (Ok((orders, theirs)), Ok((order, prepared))) = (pair(), pair()) else { return };
+    let Ok((until, line)) = pipe_with(PipeFlags::CLOEXEC) else { return };
     match fork() {
         Ok(None) => {
-            drop((orders, order));
-            serve(theirs, prepared, become_it, prepare)
+            drop((orders, order, line));
+            serve(theirs, prepared, until, become_it, prepare)
         }
         Ok(Some(process)) => {
-            let (is_ordered, is_released) = Default::default();
-            drop(SPARE.set(Spare { orders, order, is_ordered, is_released, process }));
+            drop(SPARE.set(Spare { orders, order, is_ordered: AtomicBool::new(false), process, _line: line }));
         }
         Err(_) => {}
     }
@@ -86,9 +90,9 @@ pub fn start_prepared(name: &str, words: &[&str], stdin: BorrowedFd<'_>) -> bool
     first.is_some_and(|spare| send(&spare.order, name, words, stdin))
 }
 
-/// Whether there is a spare, and it keeps the kernel's tracepoints in use.
+/// Whether the spare made an anchor, which keeps the kernel's tracepoints in use for as long as this process lives.
 pub fn is_anchored() -> bool {
-    SPARE.get().is_some_and(|spare| !spare.is_released.load(Ordering::Relaxed))
+    SPARE.get().is_some()
 }
 
 fn send(orders: &OwnedFd, name: &str, words: &[&str], stdin: BorrowedFd<'_>) -> bool {
@@ -104,7 +108,6 @@ fn send(orders: &OwnedFd, name: &str, words: &[&str], stdin: BorrowedFd<'_>) -> 
 /// Sends the spare home: there are no more orders for it. It ends while this process does other things.
 pub fn release() {
     if let Some(spare) = SPARE.get() {
-        spare.is_released.store(true, Ordering::Relaxed);
         for orders in [&spare.orders, &spare.order] {
             let _ = shutdown(orders, Shutdown::Both);
         }
@@ -120,7 +123,7 @@ pub fn dismiss() {
 }
 
 /// The spare's whole life.
-fn serve(orders: OwnedFd, order: OwnedFd, become_it: Become, prepare: Prepare) -> ! {
+fn serve(orders: OwnedFd, order: OwnedFd, until: OwnedFd, become_it: Become, prepare: Prepare) -> ! {
     // Signals meant for the workbench's terminal are not for it, and its streams are not to be held open.
     let _ = setsid();
     let _ = rustix::process::chdir("/");
@@ -129,7 +132,13 @@ fn serve(orders: OwnedFd, order: OwnedFd, become_it: Become, prepare: Prepare) -
         let _ = rustix::stdio::dup2_stdout(&nothing);
         let _ = rustix::stdio::dup2_stderr(&nothing);
     }
-    anchor();
+    // It spends the time that it takes the kernel to begin and to end with its tracepoints, and nobody waits for it.
+    if let Ok(None) = fork() {
+        drop((orders, order));
+        serve_anchor(File::from(until));
+        std::process::exit(0)
+    }
+    drop(until);
     // Whoever is forked needs them, and now is time.
     let _ = cgroup::hierarchies();
     let mut forked = Vec::new();
@@ -159,21 +168,6 @@ fn serve(orders: OwnedFd, order: OwnedFd, become_it: Become, prepare: Prepare) -
     }
     await_all(&forked);
     std::process::exit(0)
-}
-
-/// Makes a process that keeps the kernel's tracepoints in use for as long as the spare lives: it spends the time that it
-/// takes the kernel to begin and to end with them, and nobody waits for it.
-fn anchor() {
-    let spare = rustix::process::getpid();
-    if let Ok(None) = fork() {
-        let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
-        let held = crate::supervise::anchor();
-        while !held.is_empty() && rustix::process::getppid() == Some(spare) {
-            // Until the signal comes.
-            std::thread::park();
-        }
-        std::process::exit(0)
-    }
 }
 
 /// Waits for what has nothing left to do. A reaper at work takes longer, and is not waited for.

@@ -6,7 +6,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use hotcell::engine::embedded::{EmbeddedEngine, HOST_IMAGE, endpoint};
 use hotcell::engine::{Capabilities, Engine};
@@ -25,6 +26,9 @@ use crate::start::{docker_run, profile};
 
 /// Rounds; in each, every rival has its turn.
 const ROUNDS: usize = 20;
+
+/// Before each turn: what the one before left to do behind its end, such as a daemon's tidying, is over then.
+const REST: Duration = Duration::from_millis(200);
 
 /// The rivals that there is an aim for.
 const BUBBLEWRAP: &str = "bubblewrap, namespaces alone";
@@ -83,6 +87,7 @@ fn cold(mut rivals: Vec<Rival>) -> Result<(), Failure> {
     let mut times: Vec<Vec<f64>> = vec![Vec::new(); rivals.len()];
     for round in 0..=ROUNDS {
         for (rival, times) in rivals.iter_mut().zip(&mut times) {
+            thread::sleep(REST);
             let took = rival.milliseconds()?;
             // The first round fills the caches.
             if round > 0 {
@@ -183,8 +188,10 @@ fn first_byte_alone() -> Result<f64, Failure> {
     let start = Instant::now();
     let mut child = bare().stdout(Stdio::piped()).spawn()?;
     let mut byte = [0];
-    child.stdout.take().ok_or("no pipe")?.read_exact(&mut byte)?;
+    let mut pipe = child.stdout.take().ok_or("no pipe")?;
+    pipe.read_exact(&mut byte)?;
     let time = start.elapsed().as_secs_f64() * 1e3;
+    pipe.read_to_end(&mut Vec::new())?;
     child.wait()?;
     Ok(time)
 }

@@ -214,12 +214,13 @@ fn install(filter: &[u8]) -> Result<Fd, Errno> {
     }
 }
 
-/// Waits for the filter, stops the child where it stands and sends PREPARED.
+/// Waits for the filter, stops the child where it stands and sends PREPARED. It stays awake for that: the child, which may
+/// not sleep any more, is soon there, and keeps a CPU busy until it is stopped.
 fn courier(child: Pid, socket: Fd, handshake: &Handshake) -> ! {
     let listener = loop {
         match handshake.page.listener.load(Ordering::Acquire) {
             NOT_YET if handshake.failure().is_some() => sys::exit(0),
-            NOT_YET => sys::pause_briefly(),
+            NOT_YET => sys::step_aside(),
             listener => break listener,
         }
     };

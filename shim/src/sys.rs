@@ -305,10 +305,10 @@ pub fn shared_page<T>() -> Result<&'static T, Errno> {
     }
 }
 
-pub fn pause_briefly() {
-    let time = libc::timespec { tv_sec: 0, tv_nsec: 20_000 };
-    // SAFETY: `time` outlives the call.
-    unsafe { libc::nanosleep(&raw const time, null_mut()) };
+/// Lets whoever else wants this CPU have it.
+pub fn step_aside() {
+    // SAFETY: the call takes nothing.
+    unsafe { libc::sched_yield() };
 }
 
 /// Installs classic BPF with a user-notification listener, close-on-exec: seccomp(2). Where the kernel can (5.19), a

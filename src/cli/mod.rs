@@ -227,7 +227,9 @@ fn as_helper(arguments: &[OsString]) -> Option<ExitCode> {
             supervise::parse_stacks(rest).is_some_and(|(pid, own)| supervise::serve_stacks(pid, own).is_ok())
         }
         supervise::ANCHOR_SUBCOMMAND => {
-            supervise::serve_anchor();
+            // Signals meant for the workbench's terminal are not for it.
+            let _ = rustix::process::setsid();
+            supervise::serve_anchor(std::io::stdin());
             true
         }
         _ => return None,

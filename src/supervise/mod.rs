@@ -44,7 +44,7 @@ pub use cell::{Cell, OWN_PROGRAM, Site, StartError, Stdin, kernel};
 pub use celldir::SHIM;
 pub use control::{Control, Steering};
 pub use link::LinkError;
-pub use outcomes::{ANCHOR_SUBCOMMAND, anchor, serve_anchor};
+pub use outcomes::{ANCHOR_SUBCOMMAND, serve_anchor};
 pub use owner::Owner;
 pub use reaper::{
     ReapError, Remains, SUBCOMMAND as REAPER_SUBCOMMAND, Swept, parse_arguments as parse_reaper, reap, sweep,

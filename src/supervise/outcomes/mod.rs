@@ -30,7 +30,7 @@ pub use self::audit::Audit;
 use self::calls::{Calls, Ended};
 use self::pairs::{Pairs, Unjudged};
 use self::perf::{Caller, Tap};
-pub use self::tapping::{ANCHOR_SUBCOMMAND, Tapped, Tapping, anchor, drop_anchor, serve_anchor};
+pub use self::tapping::{ANCHOR_SUBCOMMAND, Tapped, Tapping, drop_anchor, serve_anchor};
 use super::attempts::{Attempt, Attempts, Seen};
 use super::denials::{self, Denials, Numbers, Refused};
 use super::ffi::ProcessMemory;

@@ -2,8 +2,7 @@
 //! each tracepoint that nobody used before, or that the last one leaves, and whoever wants one meanwhile waits. So another
 //! process keeps them in use from the first cell on until this one has ended, and it alone waits.
 
-use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -32,13 +31,17 @@ fn tracepoints() -> Result<Tracepoints, TapError> {
     Ok(*READ.get_or_init(|| read))
 }
 
-/// Keeps the kernel's tracepoints in use until what comes back is closed; nothing where that is not permitted.
-pub fn anchor() -> Vec<OwnedFd> {
-    tracepoints().and_then(|points| points.anchor()).unwrap_or_default()
+/// An anchor's whole life: keeps the kernel's tracepoints in use until there is nothing left to read, where that is
+/// permitted.
+pub fn serve_anchor(mut until: impl Read) {
+    if let Ok(held) = tracepoints().and_then(|points| points.anchor()) {
+        let _ = until.read(&mut [0]);
+        drop(held);
+    }
 }
 
-/// Has another process do so from some moment soon until this one has ended; `program` is a hotcell. It is not waited for,
-/// and without it a tap takes longer.
+/// Has another process be the anchor from some moment soon until this one has ended; `program` is a hotcell. It is not
+/// waited for, and without it a tap takes longer.
 pub fn drop_anchor(program: &Path) {
     static ANCHORED: OnceLock<Option<Child>> = OnceLock::new();
     if !spare::is_anchored() {
@@ -48,14 +51,6 @@ pub fn drop_anchor(program: &Path) {
             command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
         });
     }
-}
-
-/// An anchor's whole life: until whoever started it is gone.
-pub fn serve_anchor() {
-    // Signals meant for the workbench's terminal are not for it.
-    let _ = rustix::process::setsid();
-    let _held = anchor();
-    let _ = io::stdin().read(&mut [0]);
 }
 
 /// A tap that is being made: that may take the kernel its time.
