@@ -7,8 +7,8 @@
 //!    └──one order───────────────────────────────────────────────────┘
 //! ```
 //!
-//! The prepared is forked at once, makes what can be made before there is an order, and waits for one. So is the anchor,
-//! which keeps the kernel's tracepoints in use until hotcell has ended, also where the spare is sent home before.
+//! The prepared is forked at once, makes what can be made before there is an order, and waits for one. Before the spare
+//! comes the anchor, which keeps the kernel's tracepoints in use until hotcell has ended.
 //!
 //! It is a session of its own and ends when hotcell does. An order that is sent is as
 //! good as carried out: it is read even where hotcell has died meanwhile.
@@ -66,10 +66,18 @@ pub fn make(become_it: Become, prepare: Prepare) {
     let pair = || socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
     let (Ok((orders, theirs)), Ok((order, prepared))) = (pair(), pair()) else { return };
     let Ok((until, line)) = pipe_with(PipeFlags::CLOEXEC) else { return };
+    // It spends the time that the kernel takes to begin and to end with its tracepoints, so it comes first.
+    if let Ok(None) = fork() {
+        drop((orders, theirs, order, prepared, line));
+        step_back();
+        serve_anchor(File::from(until));
+        std::process::exit(0)
+    }
+    drop(until);
     match fork() {
         Ok(None) => {
             drop((orders, order, line));
-            serve(theirs, prepared, until, become_it, prepare)
+            serve(theirs, prepared, become_it, prepare)
         }
         Ok(Some(process)) => {
             drop(SPARE.set(Spare { orders, order, is_ordered: AtomicBool::new(false), process, _line: line }));
@@ -123,22 +131,8 @@ pub fn dismiss() {
 }
 
 /// The spare's whole life.
-fn serve(orders: OwnedFd, order: OwnedFd, until: OwnedFd, become_it: Become, prepare: Prepare) -> ! {
-    // Signals meant for the workbench's terminal are not for it, and its streams are not to be held open.
-    let _ = setsid();
-    let _ = rustix::process::chdir("/");
-    if let Ok(nothing) = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()) {
-        let _ = rustix::stdio::dup2_stdin(&nothing);
-        let _ = rustix::stdio::dup2_stdout(&nothing);
-        let _ = rustix::stdio::dup2_stderr(&nothing);
-    }
-    // It spends the time that it takes the kernel to begin and to end with its tracepoints, and nobody waits for it.
-    if let Ok(None) = fork() {
-        drop((orders, order));
-        serve_anchor(File::from(until));
-        std::process::exit(0)
-    }
-    drop(until);
+fn serve(orders: OwnedFd, order: OwnedFd, become_it: Become, prepare: Prepare) -> ! {
+    step_back();
     // Whoever is forked needs them, and now is time.
     let _ = cgroup::hierarchies();
     let mut forked = Vec::new();
@@ -168,6 +162,17 @@ fn serve(orders: OwnedFd, order: OwnedFd, until: OwnedFd, become_it: Become, pre
     }
     await_all(&forked);
     std::process::exit(0)
+}
+
+/// Signals meant for the workbench's terminal are not for this process, and its streams are not to be held open.
+fn step_back() {
+    let _ = setsid();
+    let _ = rustix::process::chdir("/");
+    if let Ok(nothing) = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()) {
+        let _ = rustix::stdio::dup2_stdin(&nothing);
+        let _ = rustix::stdio::dup2_stdout(&nothing);
+        let _ = rustix::stdio::dup2_stderr(&nothing);
+    }
 }
 
 /// Waits for what has nothing left to do. A reaper at work takes longer, and is not waited for.

@@ -4,7 +4,6 @@
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
 
 use clap::Args;
@@ -72,11 +71,11 @@ impl Prepared {
     /// When something cannot be read, or has a mistake.
     pub fn new(common: &Common, arguments: &CellArgs, seccomp: Option<&str>) -> Result<Self, CliError> {
         let (mut prepared, filter) = Self::unfiltered(common, arguments, seccomp)?;
-        prepared.request.filter = filter.done()?;
+        prepared.request.filter = filter.compile()?;
         Ok(prepared)
     }
 
-    /// The same, while the request's filter is still being compiled.
+    /// The same but for the request's filter, which is still to be compiled.
     ///
     /// # Errors
     /// When something else cannot be read, or has a mistake.
@@ -84,10 +83,10 @@ impl Prepared {
         common: &Common,
         arguments: &CellArgs,
         seccomp: Option<&str>,
-    ) -> Result<(Self, Compiling), CliError> {
+    ) -> Result<(Self, Uncompiled), CliError> {
         let config = common.load(arguments.image.clone(), arguments.layers.policy.clone())?;
         let policy = arguments.layers.settle(&config, seccomp, arguments.timeout.as_deref())?;
-        let filter = Compiling::of(&policy, &config);
+        let filter = Uncompiled { policy: policy.clone(), config: config.clone() };
         let specimen = specimen(&config, arguments)?;
         let runtime_named = arguments.layers.runtime_named(&policy).map(str::to_owned);
         let request = Request {
@@ -140,22 +139,20 @@ impl Prepared {
     }
 }
 
-/// A profile that is compiled in a thread of its own; `None` where the layer is off.
-pub struct Compiling(thread::JoinHandle<Result<Option<Filter>, LoadError>>);
+/// The profile that a policy asks for.
+pub struct Uncompiled {
+    policy: Policy,
+    config: Config,
+}
 
-impl Compiling {
-    fn of(policy: &Policy, config: &Config) -> Self {
-        let (policy, config) = (policy.clone(), config.clone());
-        let load = move || policy.seccomp.get().map(|choice| profile::load(choice, &config, &policy)).transpose();
-        Self(thread::spawn(load))
-    }
-
-    /// Waits for it.
+impl Uncompiled {
+    /// Its filter; `None` where the layer is off.
     ///
     /// # Errors
     /// When the profile cannot be read, or has a mistake.
-    pub fn done(self) -> Result<Option<Filter>, CliError> {
-        Ok(self.0.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?)
+    pub fn compile(self) -> Result<Option<Filter>, LoadError> {
+        let Self { policy, config } = self;
+        policy.seccomp.get().map(|choice| profile::load(choice, &config, &policy)).transpose()
     }
 }
 
@@ -199,18 +196,22 @@ impl Station {
         }
     }
 
-    /// A cell that is made while its filter is compiled: the shim needs that only at the launch.
+    /// A cell whose filter is compiled while this process waits for it: the shim needs that only at the launch, and what
+    /// makes the cell is not kept waiting for a CPU.
     ///
     /// # Errors
     /// When the cell could not be made, or the profile has a mistake.
-    pub async fn make_meanwhile(&self, prepared: &Prepared, filter: Compiling) -> Result<Option<Cell>, CliError> {
+    pub async fn make_meanwhile(&self, prepared: &Prepared, filter: Uncompiled) -> Result<Option<Cell>, CliError> {
         let plan = |filter| self.plan(prepared, Request { filter, ..prepared.request.clone() });
         let unfiltered = plan(None);
-        if unfiltered.enforcement != Enforcement::Supervised || filter.0.is_finished() {
-            return self.make(prepared, plan(filter.done()?)).await;
+        if unfiltered.enforcement != Enforcement::Supervised {
+            return self.make(prepared, plan(filter.compile()?)).await;
         }
-        let Some(mut cell) = self.make(prepared, unfiltered).await? else { return Ok(None) };
-        match filter.done() {
+        let compiled = async { tokio::task::spawn_blocking(|| filter.compile()).await };
+        // The first goes first.
+        let (made, compiled) = tokio::join!(self.make(prepared, unfiltered), compiled);
+        let Some(mut cell) = made? else { return Ok(None) };
+        match compiled.unwrap_or_else(|lost| std::panic::resume_unwind(lost.into_panic())) {
             // What differs is the launch alone, so it is taken over; else nothing may run, for there is no filter.
             Ok(filter) => cell
                 .adopt(plan(filter), &prepared.specimen)
@@ -218,7 +219,7 @@ impl Station {
             Err(error) => {
                 // What cannot be removed is the reaper's.
                 let _ = cell.discard().await;
-                return Err(error);
+                return Err(error.into());
             }
         }
         Ok(Some(cell))

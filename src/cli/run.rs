@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use tokio::sync::mpsc;
 
-use super::once::{CellArgs, Compiling, Prepared, shown};
+use super::once::{CellArgs, Prepared, Uncompiled, shown};
 use super::{CliError, Common, block_on, text};
 use crate::files;
 use crate::plan::Watch;
@@ -97,7 +97,7 @@ fn tell_failure(format: RunFormat, error: &CliError) {
 /// Everything that can be settled before an engine is asked.
 struct Ready {
     prepared: Prepared,
-    filter: Compiling,
+    filter: Uncompiled,
     /// What is said to refused calls; `None` where the profile answers.
     answers: Option<Answers>,
 }
@@ -116,7 +116,10 @@ async fn run_prepared(ready: Ready, format: RunFormat) -> Result<u8, CliError> {
     let station = match prepared.station().await {
         Ok(station) => station,
         // A mistake in the profile is told first.
-        Err(error) => return filter.done().and(Err(error)),
+        Err(error) => {
+            filter.compile()?;
+            return Err(error);
+        }
     };
     if format == RunFormat::Text {
         text::before(&prepared.request.policy, &prepared.specimen);

@@ -13,7 +13,7 @@ use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, 
 use thiserror::Error;
 
 pub use self::ffi::monotonic;
-use self::ffi::{RECORD_LOST, RECORD_SAMPLE, Ring, Wakes, array, open, set_filter};
+use self::ffi::{Kind, RECORD_LOST, RECORD_SAMPLE, Ring, Wakes, array, open, set_filter};
 use crate::run::attribution::Ends;
 
 /// Why outcomes cannot be seen.
@@ -125,10 +125,19 @@ impl Tracepoints {
         [Some(self.exit), self.capable]
             .into_iter()
             .flatten()
-            .map(|point| open(point.id, 0, -1, Wakes::No))
+            .map(|point| open(Kind::Tracepoint(point.id), 0, -1, Wakes::No))
             .collect::<io::Result<_>>()
             .map_err(TapError::Open)
     }
+}
+
+/// Has the kernel follow events by process for as long as what comes back is open: to begin with that it waits until every
+/// CPU has been through its scheduler, 7 to 15 ms (`account_event`, kernel/events/core.c).
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn begin() -> io::Result<OwnedFd> {
+    open(Kind::Dummy, 0, -1, Wakes::No)
 }
 
 /// `events` of a tracefs: where it is mounted, or of a mount that nobody else sees.
@@ -185,7 +194,7 @@ impl Tap {
         let pid = libc::pid_t::try_from(pid).map_err(|_| TapError::Open(io::ErrorKind::InvalidInput.into()))?;
         let mut rings = Vec::new();
         for cpu in cpus().map_err(TapError::Open)? {
-            let exit = match open(points.exit.id, pid, cpu, Wakes::Yes) {
+            let exit = match open(Kind::Tracepoint(points.exit.id), pid, cpu, Wakes::Yes) {
                 // It was taken away meanwhile.
                 Err(error) if error.raw_os_error() == Some(libc::ENODEV) => continue,
                 other => other.map_err(TapError::Open)?,
@@ -194,7 +203,7 @@ impl Tap {
             let mut ring = Ring::map(exit).map_err(TapError::Map)?;
             let quiet = points.capable.map(|capable| (capable.id, LOOKED_FOR));
             for (id, filter) in quiet.into_iter().chain([(points.exit.id, ends.patient.as_str())]) {
-                let event = open(id, pid, cpu, Wakes::No).map_err(TapError::Open)?;
+                let event = open(Kind::Tracepoint(id), pid, cpu, Wakes::No).map_err(TapError::Open)?;
                 set_filter(&event, filter).map_err(TapError::Open)?;
                 ring.take_in(event).map_err(TapError::Open)?;
             }

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use tokio::sync::oneshot;
 
-use super::perf::{Tap, TapError, Tracepoints};
+use super::perf::{Tap, TapError, Tracepoints, begin};
 use crate::run::attribution::ends;
 use crate::seccomp::syscall_number;
 use crate::spare;
@@ -34,9 +34,10 @@ fn tracepoints() -> Result<Tracepoints, TapError> {
 /// An anchor's whole life: keeps the kernel's tracepoints in use until there is nothing left to read, where that is
 /// permitted.
 pub fn serve_anchor(mut until: impl Read) {
+    let begun = begin();
     if let Ok(held) = tracepoints().and_then(|points| points.anchor()) {
         let _ = until.read(&mut [0]);
-        drop(held);
+        drop((begun, held));
     }
 }
 

@@ -37,7 +37,9 @@ struct Attr {
 }
 
 // Of the same header.
+const SOFTWARE: u32 = 1;
 const TRACEPOINT: u32 = 2;
+const DUMMY: u64 = 9;
 const SAMPLE: u64 = 1 << 1 | 1 << 2 | 1 << 10 | 1 << 12;
 const INHERIT: u64 = 1 << 1;
 const USE_CLOCKID: u64 = 1 << 25;
@@ -59,13 +61,26 @@ pub enum Wakes {
     No,
 }
 
-/// A tracepoint's records of one process, or of this one with 0, and of all that it makes, on one CPU, or on every one with
+/// What an event tells of.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Nothing.
+    Dummy,
+    /// The tracepoint of this number.
+    Tracepoint(u16),
+}
+
+/// An event's records of one process, or of this one with 0, and of all that it makes, on one CPU, or on every one with
 /// -1.
-pub fn open(id: u16, pid: libc::pid_t, cpu: i32, wakes: Wakes) -> io::Result<OwnedFd> {
+pub fn open(kind: Kind, pid: libc::pid_t, cpu: i32, wakes: Wakes) -> io::Result<OwnedFd> {
+    let (kind, config) = match kind {
+        Kind::Dummy => (SOFTWARE, DUMMY),
+        Kind::Tracepoint(id) => (TRACEPOINT, u64::from(id)),
+    };
     let attr = Attr {
-        kind: TRACEPOINT,
+        kind,
         size: u32::try_from(size_of::<Attr>()).unwrap_or(0),
-        config: u64::from(id),
+        config,
         sample_period: 1,
         sample_type: SAMPLE,
         flags: INHERIT | USE_CLOCKID,
