@@ -2,16 +2,16 @@
 //! of it costs a tenth of what a new start of the program does, and has one thread, as libcontainer needs.
 //!
 //! ```text
-//! hotcell ──order: name, words, standard input──► spare ──fork──► the subcommand of these words
-//!    │                                              └────fork──► the prepared ─► the subcommand of these words
-//!    └──one order───────────────────────────────────────────────────┘
+//! hotcell ──orders: name, words, standard input──► spare ──fork──► the subcommand of these words
+//!    ├──────one order────────────────────────────► the prepared ─► the subcommand of these words
+//!    └──────────────────────────────────────────── the anchor
 //! ```
 //!
-//! The prepared is forked at once, makes what can be made before there is an order, and waits for one. Before the spare
-//! comes the anchor, which keeps the kernel's tracepoints in use until hotcell has ended.
+//! The prepared makes what can be made before there is an order, and waits for one. The anchor keeps the kernel's
+//! tracepoints in use until hotcell has ended.
 //!
-//! It is a session of its own and ends when hotcell does. An order that is sent is as
-//! good as carried out: it is read even where hotcell has died meanwhile.
+//! Each is a session of its own and ends when hotcell does. An order that is sent is as good as carried out: it is read
+//! even where hotcell has died meanwhile.
 
 mod ffi;
 
@@ -49,38 +49,56 @@ pub type Become = fn(&[String]) -> i32;
 pub type Prepare = fn() -> bool;
 
 struct Spare {
+    process: Pid,
     orders: OwnedFd,
+    prepared: Pid,
     /// For the prepared.
     order: OwnedFd,
     /// It was sent.
     is_ordered: AtomicBool,
-    process: Pid,
     /// Closed when this process has ended, and then alone: the anchor's end.
     _line: OwnedFd,
 }
 
 static SPARE: OnceLock<Spare> = OnceLock::new();
 
-/// Makes the spare. The calling process must have one thread only. Without one, whoever asks starts the program anew.
+/// Makes the spare, and first who has the most to do until there is an order. The calling process must have one thread
+/// only. Without a spare, whoever asks starts the program anew.
 pub fn make(become_it: Become, prepare: Prepare) {
     let pair = || socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
-    let (Ok((orders, theirs)), Ok((order, prepared))) = (pair(), pair()) else { return };
+    let (Ok((orders, spares)), Ok((order, prepareds))) = (pair(), pair()) else { return };
     let Ok((until, line)) = pipe_with(PipeFlags::CLOEXEC) else { return };
-    // It spends the time that the kernel takes to begin and to end with its tracepoints, so it comes first.
+    let prepared = match fork() {
+        Ok(None) => {
+            drop((orders, spares, order, until, line));
+            step_back();
+            let ordered = if prepare() { next(&prepareds) } else { None };
+            // Where the prepared is not there, whoever sends it the order is told.
+            drop(prepareds);
+            std::process::exit(ordered.map_or(0, |(words, stdin)| serve_as(&words, stdin, become_it)))
+        }
+        Ok(Some(process)) => process,
+        Err(_) => return,
+    };
+    drop(prepareds);
     if let Ok(None) = fork() {
-        drop((orders, theirs, order, prepared, line));
+        drop((orders, spares, order, line));
         step_back();
         serve_anchor(File::from(until));
         std::process::exit(0)
     }
     drop(until);
+    // It is behind this process on the one CPU that the prepared left, and is soon waiting for the kernel.
+    std::thread::yield_now();
     match fork() {
         Ok(None) => {
             drop((orders, order, line));
-            serve(theirs, prepared, become_it, prepare)
+            step_back();
+            serve(spares, become_it)
         }
         Ok(Some(process)) => {
-            drop(SPARE.set(Spare { orders, order, is_ordered: AtomicBool::new(false), process, _line: line }));
+            let is_ordered = AtomicBool::new(false);
+            drop(SPARE.set(Spare { process, orders, prepared, order, is_ordered, _line: line }));
         }
         Err(_) => {}
     }
@@ -122,32 +140,20 @@ pub fn release() {
     }
 }
 
-/// The same, and waits until it has ended, and what it forked too but for a reaper at work.
+/// The same, and waits until it has ended, and the others too but for a monitor or a reaper at work.
 pub fn dismiss() {
     release();
     if let Some(spare) = SPARE.get() {
         let _ = rustix::io::retry_on_intr(|| waitpid(Some(spare.process), WaitOptions::empty()));
+        await_all(&Vec::from_iter(pidfd_open(spare.prepared, PidfdFlags::empty())));
     }
 }
 
 /// The spare's whole life.
-fn serve(orders: OwnedFd, order: OwnedFd, become_it: Become, prepare: Prepare) -> ! {
-    step_back();
+fn serve(orders: OwnedFd, become_it: Become) -> ! {
     // Whoever is forked needs them, and now is time.
     let _ = cgroup::hierarchies();
     let mut forked = Vec::new();
-    match fork() {
-        Ok(None) => {
-            drop(orders);
-            let ordered = if prepare() { next(&order) } else { None };
-            drop(order);
-            std::process::exit(ordered.map_or(0, |(words, stdin)| serve_as(&words, stdin, become_it)))
-        }
-        Ok(Some(process)) => forked.extend(pidfd_open(process, PidfdFlags::empty())),
-        Err(_) => {}
-    }
-    // Where the prepared is not there, whoever sends it the order is told.
-    drop(order);
     while let Some((words, stdin)) = next(&orders) {
         match fork() {
             Ok(None) => {
