@@ -1,6 +1,30 @@
 //! Helpers for error messages about files that people write: where a mistake
 //! stands, and what its author probably meant.
 
+use thiserror::Error;
+
+/// A mistake in a file that people write, and where it stands.
+#[derive(Debug, Error)]
+#[error("{file}:{line}:{column}: {problem}")]
+pub struct Placed {
+    /// The file, made safe to print.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What is wrong, and what is allowed.
+    pub problem: String,
+}
+
+impl Placed {
+    /// A mistake at a byte offset of the file's text.
+    pub fn at(file: String, text: &str, byte_offset: usize, problem: String) -> Self {
+        let (line, column) = position(text, byte_offset);
+        Self { file, line, column, problem }
+    }
+}
+
 /// The 1-based line and column (in characters) of a byte offset in `text`.
 ///
 /// An offset beyond the end gives the position just after the last character;

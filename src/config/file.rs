@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::{Config, ConfigError, Key, Origin};
-use crate::diagnose;
+use crate::diagnose::{self, Placed};
 use crate::policy::Bytes;
 use crate::specimen::Language;
 use crate::text::visible;
@@ -42,10 +42,7 @@ pub(super) fn apply(config: &mut Config, file: &str, text: &str) -> Vec<ConfigEr
     }
     let mut mistakes = reader.mistakes;
     mistakes.sort_by_key(|mistake| mistake.at.start);
-    let placed = |mistake: Mistake| {
-        let (line, column) = diagnose::position(text, mistake.at.start);
-        ConfigError::Mistake { file: file.to_owned(), line, column, problem: mistake.problem }
-    };
+    let placed = |mistake: Mistake| Placed::at(file.to_owned(), text, mistake.at.start, mistake.problem).into();
     mistakes.into_iter().map(placed).collect()
 }
 

@@ -14,6 +14,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::diagnose::Placed;
 use crate::engine::EngineKind;
 use crate::engine::discover::EngineChoice;
 use crate::engine::embedded::HOST_IMAGE;
@@ -42,17 +43,8 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// The file is not TOML, or a key or value in it is wrong.
-    #[error("{file}:{line}:{column}: {problem}")]
-    Mistake {
-        /// The file, made safe to print.
-        file: String,
-        /// Line, from 1.
-        line: usize,
-        /// Column in characters, from 1.
-        column: usize,
-        /// The key, what is wrong with it and what is allowed.
-        problem: String,
-    },
+    #[error(transparent)]
+    Mistake(#[from] Placed),
     /// An environment variable or an option has a value that is not allowed.
     #[error("{origin}: {problem}")]
     Value {

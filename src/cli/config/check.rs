@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::super::CliError;
 use super::super::layout::{BAD, GOOD};
 use crate::config::{Arguments, Config, ConfigError, DEFAULT_POLICY, Origin};
+use crate::diagnose::Placed;
 use crate::files;
 use crate::policy::{Policy, PolicyError};
 use crate::profile::{self, LoadError};
@@ -42,7 +43,7 @@ impl Mistake {
 impl From<ConfigError> for Mistake {
     fn from(error: ConfigError) -> Self {
         match error {
-            ConfigError::Mistake { file, line, column, problem } => Self::at(&file, line, column, problem),
+            ConfigError::Mistake(Placed { file, line, column, problem }) => Self::at(&file, line, column, problem),
             ConfigError::Value { origin, problem } => Self { place: origin.to_owned(), message: problem },
             other => Self { place: String::new(), message: other.to_string() },
         }
@@ -66,7 +67,7 @@ impl From<PolicyError> for Mistake {
 impl From<ThemeError> for Mistake {
     fn from(error: ThemeError) -> Self {
         match error {
-            ThemeError::Mistake { file, line, column, problem } => Self::at(&file, line, column, problem),
+            ThemeError::Mistake(Placed { file, line, column, problem }) => Self::at(&file, line, column, problem),
             other => Self { place: String::new(), message: other.to_string() },
         }
     }

@@ -3,11 +3,13 @@
 //! process keeps them in use from the first cell on until this one has ended, and it alone waits.
 
 use std::io::Read;
-use std::os::unix::process::CommandExt;
+use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::sync::OnceLock;
 
+use rustix::pipe::{PipeFlags, pipe_with};
+use tokio::process::Command;
 use tokio::sync::oneshot;
 
 use super::perf::{Tap, TapError, Tracepoints, begin};
@@ -42,14 +44,16 @@ pub fn serve_anchor(mut until: impl Read) {
 }
 
 /// Has another process be the anchor from some moment soon until this one has ended; `program` is a hotcell. It is not
-/// waited for, and without it a tap takes longer.
+/// waited for, and without it a tap takes longer. Has to be called where tokio runs, which reaps it should it end before.
 pub fn drop_anchor(program: &Path) {
-    static ANCHORED: OnceLock<Option<Child>> = OnceLock::new();
+    /// Closed when this process has ended.
+    static LINE: OnceLock<Option<OwnedFd>> = OnceLock::new();
     if !spare::is_anchored() {
-        ANCHORED.get_or_init(|| {
+        LINE.get_or_init(|| {
+            let (until, line) = pipe_with(PipeFlags::CLOEXEC).ok()?;
             let mut command = Command::new(program);
             command.arg0(ANCHOR).arg(ANCHOR_SUBCOMMAND).current_dir("/").env_clear();
-            command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
+            command.stdin(until).stdout(Stdio::null()).stderr(Stdio::null()).spawn().is_ok().then_some(line)
         });
     }
 }

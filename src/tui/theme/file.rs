@@ -11,7 +11,7 @@ use super::ThemeError;
 use super::colour;
 use super::draft::{Draft, Paint, Palette, Written};
 use super::role::{Family, Role, Token};
-use crate::diagnose;
+use crate::diagnose::{self, Placed};
 use crate::text::visible_str;
 
 const KEYS: [&str; 6] = ["summary", "extends", "palette", "ui", "syntax", "layers"];
@@ -69,8 +69,7 @@ pub(super) fn read(
 
 impl Source<'_> {
     fn mistake(self, at: Range<usize>, problem: impl Display) -> ThemeError {
-        let (line, column) = diagnose::position(self.text, at.start);
-        ThemeError::Mistake { file: visible_str(self.file), line, column, problem: problem.to_string() }
+        Placed::at(visible_str(self.file), self.text, at.start, problem.to_string()).into()
     }
 
     /// A mistake in an entry's value.

@@ -18,6 +18,7 @@ use ratatui::style::Style;
 
 pub use self::depth::Depth;
 pub use self::role::{Family, Role, Token};
+use crate::diagnose::Placed;
 use crate::policy::Layer;
 use crate::text::visible;
 
@@ -67,17 +68,8 @@ impl Theme {
 #[derive(Debug, thiserror::Error)]
 pub enum ThemeError {
     /// The file is not TOML, or a key or value in it is wrong.
-    #[error("{file}:{line}:{column}: {problem}")]
-    Mistake {
-        /// The file, made safe to print.
-        file: String,
-        /// Line, from 1.
-        line: usize,
-        /// Column in characters, from 1.
-        column: usize,
-        /// The key, what is wrong with it and what is allowed.
-        problem: String,
-    },
+    #[error(transparent)]
+    Mistake(#[from] Placed),
     /// The file is there and cannot be read.
     #[error("cannot read the theme {}: {source}", visible(path.as_os_str().as_encoded_bytes()))]
     Unreadable {
