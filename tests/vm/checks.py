@@ -141,6 +141,29 @@ def pairs():
         pair("network", specimen, "--without", "seccomp", "--language", "python")
 
 
+OPENER = """
+import os, stat
+for name, minor in ("null", 3), ("kmsg", 11):
+    path = f"/dev/hotcell-{name}"
+    os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, minor))
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+        print(name, "opened")
+    except OSError as error:
+        print(name, error.strerror)
+"""
+
+
+def devices():
+    """Root with every capability makes a node of any device, and opens none but those that every container has."""
+    off = ("rootfs", "caps", "no-new-privs", "seccomp", "apparmor", "user")
+    without = [word for layer in off for word in ("--without", layer)]
+    run = hotcell(OPENER, "--language", "python", *without)
+    told = run["stdout"].splitlines()
+    check("with every capability: null is opened, the kernel's log is not",
+          told == ["null opened", "kmsg Operation not permitted"], told or run.get("stderr"))
+
+
 def deadline():
     run = hotcell("deadline.py", "--timeout", "3s")
     check("the deadline ends it", run["status"] == 124 and run.get("timed_out"), run.get("outcome"))
@@ -330,6 +353,7 @@ pairs()
 if SCOPE == "full":
     deadline()
 if not ROOTLESS:
+    devices()
     apparmor()
 if not ROOTLESS and SCOPE == "full":
     signals()

@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::devices;
 use super::ids::IdRange;
 use super::userns::Outer;
 use crate::engine::{CellCaps, CellNetwork, CellSeccomp, CellSpec, CgroupVersion, Limits};
@@ -184,7 +185,7 @@ fn namespaces(spec: &CellSpec, ground: &Ground) -> Vec<Value> {
 }
 
 fn resources(spec: &CellSpec, ground: &Ground) -> Value {
-    let mut resources = object(json!({ "devices": devices() }));
+    let mut resources = object(json!({ "devices": devices::rules() }));
     if let Some((limit, swap)) = spec.memory.filter(|_| ground.limits.memory) {
         let mut memory = object(json!({ "limit": signed(limit.0) }));
         if ground.limits.swap && ground.cgroups == Some(CgroupVersion::V2) {
@@ -202,23 +203,6 @@ fn resources(spec: &CellSpec, ground: &Ground) -> Value {
     resources
         .extend(spec.pids.filter(|_| ground.limits.pids).map(|most| ("pids".to_owned(), json!({ "limit": most }))));
     Value::Object(resources)
-}
-
-/// Everything refused but making nodes, and using those that every container has (runtime-spec, "Default Devices").
-pub fn devices() -> Vec<Value> {
-    let allowed = |kind: &str, major: Option<i64>, minor: Option<i64>, access: &str| {
-        let numbers = [("major", major), ("minor", minor)];
-        let mut rule = object(json!({ "allow": true, "type": kind, "access": access }));
-        rule.extend(numbers.into_iter().filter_map(|(name, number)| Some((name.to_owned(), json!(number?)))));
-        Value::Object(rule)
-    };
-    let mut rules = vec![json!({ "allow": false, "access": "rwm" })];
-    rules.extend(["c", "b"].map(|kind| allowed(kind, None, None, "m")));
-    // null, zero, full, random, urandom, tty, console, ptmx, and any pseudo-terminal.
-    let usable = [(1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2)];
-    rules.extend(usable.map(|(major, minor)| allowed("c", Some(major), Some(minor), "rwm")));
-    rules.push(allowed("c", Some(136), None, "rwm"));
-    rules
 }
 
 /// The specification's integers are signed; beyond their range a limit means "as much as there is".

@@ -11,7 +11,7 @@ use super::cgroups;
 use super::ids::IdRange;
 use super::runtime::{OWN, OWN_VERSION, Runtime};
 use super::userns::Outer;
-use crate::engine::{Capabilities, CellCaps, CellSpec, CgroupVersion, EngineKind};
+use crate::engine::{Capabilities, CellSpec, EngineKind};
 use crate::policy::Apparmor;
 
 /// The user whose subordinate ids are for cells' user namespaces.
@@ -104,12 +104,6 @@ pub fn shortfalls(spec: &CellSpec, ground: &Ground) -> Vec<String> {
     }
     if spec.memory.is_some() && ground.limits.memory && !ground.limits.swap {
         warnings.push("this kernel does not account for swap: memory alone is limited".to_owned());
-    }
-    // An ordinary user's cell has no devices but those that it is shown.
-    if spec.caps == CellCaps::All && ground.outer.is_none() && ground.cgroups == Some(CgroupVersion::V2) {
-        warnings.push(
-            "on cgroup v2 this engine has no filter for devices: with every capability the cell may use any".to_owned(),
-        );
     }
     warnings
 }

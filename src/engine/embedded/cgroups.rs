@@ -17,6 +17,7 @@ use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
 use super::bundle::cgroup_path;
+use super::devices;
 use super::limits::Limit;
 use super::place::{self, Place};
 use super::userns::unshare;
@@ -127,6 +128,8 @@ pub struct Stay {
     back: Vec<File>,
     /// What is written to each file, in turn.
     limits: Vec<(File, Vec<String>)>,
+    /// The cell's group of version 2, where no controller has its devices.
+    group: Option<File>,
 }
 
 /// A file that takes everything and holds nothing, for [`enter`].
@@ -156,7 +159,7 @@ pub fn make(place: &Place) -> io::Result<()> {
 /// What the system said.
 pub fn enter(place: &Place, limits: &[Limit], nothing: &OwnedFd) -> io::Result<Stay> {
     let (Ok(own), Ok(cell)) = (Cgroup::of(std::process::id()), Cgroup::at(&place.cgroup())) else {
-        return hide(nothing).map(|()| Stay { back: Vec::new(), limits: Vec::new() });
+        return hide(nothing).map(|()| Stay { back: Vec::new(), limits: Vec::new(), group: None });
     };
     cell.make()?;
     let back = own.doors()?;
@@ -165,9 +168,13 @@ pub fn enter(place: &Place, limits: &[Limit], nothing: &OwnedFd) -> io::Result<S
         Ok((cell.open(&same[0].controller, &same[0].file)?, texts))
     };
     let limits = limits.chunk_by(|one, next| one.file == next.file).map(open).collect::<io::Result<_>>()?;
+    let group = match cgroup::version() {
+        Some(CgroupVersion::V2) => cgroup::directories(&place.cgroup()).first().map(File::open).transpose()?,
+        Some(CgroupVersion::V1) | None => None,
+    };
     pass(&cell.doors()?)?;
     hide(nothing)?;
-    Ok(Stay { back, limits })
+    Ok(Stay { back, limits, group })
 }
 
 impl Stay {
@@ -177,6 +184,10 @@ impl Stay {
     /// What the system said.
     pub fn end(self) -> io::Result<()> {
         pass(&self.back)?;
+        if let Some(group) = self.group {
+            let said = |error: io::Error| io::Error::new(error.kind(), format!("a filter for its devices: {error}"));
+            devices::filter(&group).map_err(said)?;
+        }
         for (mut file, texts) in self.limits {
             for text in texts {
                 let said = |error: io::Error| io::Error::new(error.kind(), format!("{text:?}: {error}"));

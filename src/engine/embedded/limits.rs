@@ -2,9 +2,9 @@
 //! Pure.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::bundle::{CPU_PERIOD, Ground, devices};
+use super::bundle::{CPU_PERIOD, Ground};
+use super::devices;
 use crate::engine::{CellSpec, CgroupVersion};
 
 /// What is written to one file.
@@ -58,18 +58,9 @@ pub fn of(spec: &CellSpec, ground: &Ground) -> Vec<Limit> {
         limits.push(Limit::new("pids", "pids.max", most.to_string()));
     }
     if version == CgroupVersion::V1 {
-        limits.extend(devices().iter().map(device));
+        limits.extend(devices::written().into_iter().map(|(file, text)| Limit::new("devices", file, text)));
     }
     limits
-}
-
-/// A rule of the runtime specification's as the controller reads it: `TYPE MAJOR:MINOR ACCESS`.
-fn device(rule: &Value) -> Limit {
-    let word = |key: &str, otherwise: &str| rule[key].as_str().unwrap_or(otherwise).to_owned();
-    let number = |key: &str| rule[key].as_u64().map_or_else(|| "*".to_owned(), |number| number.to_string());
-    let file = if rule["allow"] == true { "devices.allow" } else { "devices.deny" };
-    let text = format!("{} {}:{} {}", word("type", "a"), number("major"), number("minor"), word("access", "rwm"));
-    Limit::new("devices", file, text)
 }
 
 #[cfg(test)]

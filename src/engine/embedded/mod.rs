@@ -8,6 +8,7 @@ mod bundle;
 mod capabilities;
 mod cgroups;
 mod channel;
+mod devices;
 mod executor;
 mod ids;
 mod limits;

@@ -97,14 +97,6 @@ fn limits_that_cannot_be_had_are_not_asked_for() {
 }
 
 #[test]
-fn devices_are_refused_before_any_is_allowed() {
-    let config = written(&spec());
-    let rules = config["linux"]["resources"]["devices"].as_array().unwrap();
-    assert_eq!(rules[0], json!({ "allow": false, "access": "rwm" }));
-    assert!(rules.iter().skip(1).all(|rule| rule["type"] == "c" || rule["access"] == "m"), "no disk can be used");
-}
-
-#[test]
 fn capabilities_are_those_kept_or_all_there_are_and_never_inherited() {
     let caps = |caps| written(&CellSpec { caps, ..spec() })["process"]["capabilities"].clone();
     let kept = caps(CellCaps::Keep(vec!["CAP_CHOWN".to_owned()]));
