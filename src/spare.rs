@@ -116,7 +116,8 @@ pub fn start_prepared(name: &str, words: &[&str], stdin: BorrowedFd<'_>) -> bool
     first.is_some_and(|spare| send(&spare.order, name, words, stdin))
 }
 
-/// Whether the spare made an anchor, which keeps the kernel's tracepoints in use for as long as this process lives.
+/// Whether an anchor was made with the spare, which keeps the kernel's tracepoints in use for as long as this process
+/// lives.
 pub fn is_anchored() -> bool {
     SPARE.get().is_some()
 }
@@ -140,7 +141,7 @@ pub fn release() {
     }
 }
 
-/// The same, and waits until it has ended, and the others too but for a monitor or a reaper at work.
+/// The same, and waits until it has ended, and the prepared too; not for a monitor or a reaper at work, nor for the anchor.
 pub fn dismiss() {
     release();
     if let Some(spare) = SPARE.get() {

@@ -99,6 +99,12 @@ impl Cgroup {
         self.version
     }
 
+    /// The directory of the one group that it is on version 2.
+    pub fn unified(&self) -> Option<&Path> {
+        let place = (self.version == CgroupVersion::V2).then(|| self.place("")).flatten()?;
+        Some(&place.directory)
+    }
+
     /// Makes them, and on version 2 has the groups above give their controllers.
     ///
     /// # Errors

@@ -269,20 +269,16 @@ impl Cell {
             Err(error) => Ended::plain(Outcome::NotStarted(self.why_not_started(error).await), run.clock.now()),
         };
         let Self { site, name, dir, reaper, .. } = self;
-        let removal = async {
-            let removed = removed(&*site.engine, &name).await;
-            drop(dir);
-            match removed {
-                Ok(()) => {
-                    reaper.dismiss();
-                    None
-                }
-                Err(error) => Some(format!(
-                    "cell {name} could not be removed: {error}; the next hotcell removes what is left of it"
-                )),
-            }
-        };
-        ended.tell_backlog(&run, removal).await;
+        let removed = removed(&*site.engine, &name).await;
+        let cell_gone = removed.is_ok();
+        match removed {
+            Ok(()) => reaper.dismiss(),
+            Err(error) => ended.warnings.push(format!(
+                "cell {name} could not be removed: {error}; the next hotcell removes what is left of it"
+            )),
+        }
+        drop(dir);
+        ended.tell_backlog(&run, cell_gone).await;
         let Ended { outcome, duration, unseen, warnings, .. } = ended;
         run.tell(EventKind::Exit { outcome: outcome.clone(), duration, unseen, warnings }).await;
         outcome

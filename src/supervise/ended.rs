@@ -25,7 +25,7 @@ pub(super) struct Ended {
     pub backlog: Backlog,
 }
 
-/// What is told while the cell is removed: a slow reader may take its time over it.
+/// What is told only once the cell is gone, since a slow reader may take its time over it.
 #[derive(Default)]
 pub(super) struct Backlog {
     pub events: Vec<EventKind>,
@@ -40,35 +40,9 @@ impl Ended {
         Self { outcome, duration, unseen: None, warnings: Vec::new(), backlog: Backlog::default() }
     }
 
-    /// Tells what was kept for the cell's removal, and waits for that: it gives why it failed. The pipes of a cell that
-    /// could not be removed are not waited for without end.
-    pub async fn tell_backlog(&mut self, run: &Run<'_>, removal: impl Future<Output = Option<String>>) {
+    /// Tells what was kept for after the cell's removal; where that failed, its pipes are not waited for without end.
+    pub async fn tell_backlog(&mut self, run: &Run<'_>, cell_gone: bool) {
         let Backlog { events, listener, outcomes, drains } = std::mem::take(&mut self.backlog);
-        let (failure, ()) = tokio::join!(removal, self.tell(run, events, listener, outcomes));
-        let is_gone = failure.is_none();
-        self.warnings.extend(failure);
-        for mut drain in drains {
-            // The pipes end with the cell. What could not be removed may hold them open.
-            let limit = if is_gone { Duration::MAX } else { DRAIN_TIMEOUT };
-            match timeout(limit, &mut drain).await {
-                Ok(Ok(Ok(()))) => {}
-                Ok(Ok(Err(error))) => self.warnings.push(format!("output was lost: {error}")),
-                Ok(Err(error)) => self.warnings.push(format!("output was lost: {error}")),
-                Err(_) => {
-                    drain.abort();
-                    self.warnings.push("output was cut: the cell could not be removed and holds its pipe".to_owned());
-                }
-            }
-        }
-    }
-
-    async fn tell(
-        &mut self,
-        run: &Run<'_>,
-        events: Vec<EventKind>,
-        listener: Option<Listener>,
-        outcomes: Option<Outcomes>,
-    ) {
         for event in events {
             run.tell(event).await;
         }
@@ -88,6 +62,19 @@ impl Ended {
                 Err(error) => self.warnings.push(format!(
                     "failed calls were no longer seen from some time on: refusals by layers other than seccomp may be missing: {error}"
                 )),
+            }
+        }
+        for mut drain in drains {
+            // The pipes end with the cell. What could not be removed may hold them open.
+            let limit = if cell_gone { Duration::MAX } else { DRAIN_TIMEOUT };
+            match timeout(limit, &mut drain).await {
+                Ok(Ok(Ok(()))) => {}
+                Ok(Ok(Err(error))) => self.warnings.push(format!("output was lost: {error}")),
+                Ok(Err(error)) => self.warnings.push(format!("output was lost: {error}")),
+                Err(_) => {
+                    drain.abort();
+                    self.warnings.push("output was cut: the cell could not be removed and holds its pipe".to_owned());
+                }
             }
         }
     }

@@ -128,7 +128,7 @@ pub struct Stay {
     back: Vec<File>,
     /// What is written to each file, in turn.
     limits: Vec<(File, Vec<String>)>,
-    /// The cell's group of version 2, where no controller has its devices.
+    /// The cell's group of version 2, where its devices are to be filtered: there is no controller for them.
     group: Option<File>,
 }
 
@@ -153,11 +153,12 @@ pub fn make(place: &Place) -> io::Result<()> {
 }
 
 /// Makes the cell's groups, where there can be any, and goes into them. The calling process must have one thread only. From
-/// then on libcontainer sees no groups that it could make or remove.
+/// then on libcontainer sees no groups that it could make or remove. A cell that `reaches_devices` could use more than are
+/// in its `/dev`.
 ///
 /// # Errors
 /// What the system said.
-pub fn enter(place: &Place, limits: &[Limit], nothing: &OwnedFd) -> io::Result<Stay> {
+pub fn enter(place: &Place, limits: &[Limit], reaches_devices: bool, nothing: &OwnedFd) -> io::Result<Stay> {
     let (Ok(own), Ok(cell)) = (Cgroup::of(std::process::id()), Cgroup::at(&place.cgroup())) else {
         return hide(nothing).map(|()| Stay { back: Vec::new(), limits: Vec::new(), group: None });
     };
@@ -168,10 +169,7 @@ pub fn enter(place: &Place, limits: &[Limit], nothing: &OwnedFd) -> io::Result<S
         Ok((cell.open(&same[0].controller, &same[0].file)?, texts))
     };
     let limits = limits.chunk_by(|one, next| one.file == next.file).map(open).collect::<io::Result<_>>()?;
-    let group = match cgroup::version() {
-        Some(CgroupVersion::V2) => cgroup::directories(&place.cgroup()).first().map(File::open).transpose()?,
-        Some(CgroupVersion::V1) | None => None,
-    };
+    let group = cell.unified().filter(|_| reaches_devices).map(File::open).transpose()?;
     pass(&cell.doors()?)?;
     hide(nothing)?;
     Ok(Stay { back, limits, group })
@@ -185,7 +183,14 @@ impl Stay {
     pub fn end(self) -> io::Result<()> {
         pass(&self.back)?;
         if let Some(group) = self.group {
-            let said = |error: io::Error| io::Error::new(error.kind(), format!("a filter for its devices: {error}"));
+            let said = |error: io::Error| {
+                io::Error::new(
+                    error.kind(),
+                    format!(
+                        "a filter for its devices, which a cell with CAP_MKNOD or CAP_SYS_ADMIN needs: {error}; keep the layer caps on"
+                    ),
+                )
+            };
             devices::filter(&group).map_err(said)?;
         }
         for (mut file, texts) in self.limits {

@@ -172,7 +172,7 @@ fn start(place: &Place, socket: &OwnedFd) -> Result<Running, MonitorError> {
     before.mount(&place.root())?;
     let among = MonitorError::io("finding a place among the control groups");
     let stay = if order.makes_groups() {
-        cgroups::enter(place, &order.limits, &nothing).map(Some)
+        cgroups::enter(place, &order.limits, reaches_devices(&order.config), &nothing).map(Some)
     } else {
         cgroups::show(order.groups, place).map(|()| None)
     }
@@ -180,4 +180,24 @@ fn start(place: &Place, socket: &OwnedFd) -> Result<Running, MonitorError> {
     let name = CellName(order.name);
     let network = if order.host_network { CellNetwork::Host } else { CellNetwork::None };
     Ok(order.runtime.start(Start { place, name: &name, config: order.config, network, streams, stay, lock })?)
+}
+
+/// Whether the root of a cell with this `config.json` could make a node of a device, or mount one.
+fn reaches_devices(config: &Value) -> bool {
+    let kept = config.pointer("/process/capabilities/bounding").and_then(Value::as_array);
+    kept.is_some_and(|kept| kept.iter().any(|name| name == "CAP_MKNOD" || name == "CAP_SYS_ADMIN"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn devices_are_reached_by_nodes_and_by_mounts() {
+        let with = |kept: &[&str]| reaches_devices(&json!({ "process": { "capabilities": { "bounding": kept } } }));
+        assert!(with(&["CAP_CHOWN", "CAP_MKNOD"]) && with(&["CAP_SYS_ADMIN"]));
+        assert!(!with(&["CAP_CHOWN"]) && !with(&[]) && !reaches_devices(&json!({})));
+    }
 }
