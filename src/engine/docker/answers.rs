@@ -110,10 +110,15 @@ fn is_without_seccomp(runtime: &Runtime) -> bool {
         && !arguments.any(|argument| matches!(argument.trim_start_matches('-'), "oci-seccomp" | "oci-seccomp=true"))
 }
 
-/// Reads `/containers/NAME/stats`. Docker leaves the peak out on cgroup v2.
+/// Reads `/containers/NAME/stats`. Docker leaves the peak out on cgroup v2, and answers for a container that has ended
+/// meanwhile as if it had used no CPU at all: that tells nothing.
 pub fn usage(stats: &ContainerStatsResponse) -> Sample {
     let memory = stats.memory_stats.as_ref();
     let cpu = stats.cpu_stats.as_ref();
+    let used = cpu.and_then(|cpu| cpu.cpu_usage.as_ref()?.total_usage);
+    if used == Some(0) {
+        return Sample::default();
+    }
     let throttling = cpu.and_then(|cpu| cpu.throttling_data.as_ref());
     let blocks = stats.blkio_stats.as_ref().and_then(|blocks| blocks.io_service_bytes_recursive.as_deref());
     let moved = |way: &str| {
@@ -124,7 +129,7 @@ pub fn usage(stats: &ContainerStatsResponse) -> Sample {
     Sample {
         memory: memory.and_then(|memory| memory.usage).map(Bytes),
         memory_peak: memory.and_then(|memory| memory.max_usage).filter(|peak| *peak > 0).map(Bytes),
-        cpu: cpu.and_then(|cpu| cpu.cpu_usage.as_ref()?.total_usage).map(Duration::from_nanos),
+        cpu: used.map(Duration::from_nanos),
         throttled_periods: throttling.and_then(|throttling| throttling.throttled_periods),
         throttled: throttling.and_then(|throttling| throttling.throttled_time).map(Duration::from_nanos),
         pids: stats.pids_stats.as_ref().and_then(|pids| pids.current),
@@ -231,6 +236,17 @@ mod tests {
         assert_eq!(told.architecture, "x86_64");
         assert!(told.rootless && told.limits.memory && told.limits.pids);
         assert!(!told.limits.cpu && !told.limits.swap, "what is not said to work does not");
+    }
+
+    #[test]
+    fn what_is_told_of_a_container_that_has_ended_is_nothing() {
+        let stats = |used: u64| {
+            let throttling = serde_json::json!({"periods": 0, "throttled_periods": 0, "throttled_time": 0});
+            let cpu = serde_json::json!({"cpu_usage": {"total_usage": used}, "throttling_data": throttling});
+            serde_json::from_value(serde_json::json!({"cpu_stats": cpu, "memory_stats": {}, "pids_stats": {}})).unwrap()
+        };
+        assert_eq!(usage(&stats(0)), Sample::default());
+        assert_eq!(usage(&stats(7)).cpu, Some(Duration::from_nanos(7)));
     }
 
     #[test]
