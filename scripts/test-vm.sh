@@ -30,7 +30,8 @@ cp "${CARGO_TARGET_DIR:-target}/release/hotcell" profiles/apparmor/hotcell-pytho
 cp -r fixtures "$share/"
 cp -r tests/vm "$share/tests/"
 chmod -R go+rX "$share"
-export VMHOST_SHARE=$share VMHOST_MEM=2048
+# Two machines emulated beside each other took 600 s, the default limit.
+export VMHOST_SHARE=$share VMHOST_MEM=2048 VMHOST_TIMEOUT=1800
 
 # The disk of SUITE, with an image in its engines. It is made anew when its recipe changes.
 prepare() {
