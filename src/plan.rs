@@ -12,7 +12,8 @@ use hotcell_shim::host::{Landlock, Launch};
 use crate::engine::{
     Bind, Capabilities, CellCaps, CellIo, CellName, CellNetwork, CellSeccomp, CellSpec, EngineKind, OWNER_LABEL,
 };
-use crate::policy::{Layer, NetworkMode, OutputCaps, Policy, User};
+use crate::kernel::disk::Disk;
+use crate::policy::{Bytes, Layer, NetworkMode, OutputCaps, Policy, User};
 use crate::run::{Enforcement, Observation, SpecimenFacts, attribution};
 use crate::seccomp::{Action, Arch, Asked, Profile, Program, syscall_number};
 use crate::specimen::Specimen;
@@ -93,6 +94,8 @@ pub struct CellPlan {
     pub local: bool,
     /// Layers that cannot be had here, and why.
     pub unavailable: BTreeMap<Layer, String>,
+    /// The disks that the layer `io` limits.
+    pub disks: Vec<Disk>,
     /// What the reviewer should know before it runs.
     pub warnings: Vec<String>,
     runtime_asked: bool,
@@ -153,6 +156,7 @@ impl CellPlan {
             own_kernel,
             local: engine.local,
             unavailable,
+            disks: engine.disks.clone().unwrap_or_default(),
             warnings,
             runtime_asked,
         }
@@ -186,6 +190,18 @@ impl CellPlan {
         }
         let limits = self.request.policy.ulimits.get()?;
         limits.0.iter().find(|(name, _)| name.name() == "nproc").map(|(_, (soft, _))| *soft)
+    }
+
+    /// What the layer `io` limits, and to how many bytes a second each way.
+    fn disk_rates(&self) -> Vec<(Disk, Bytes)> {
+        let io = self.request.policy.io.get().filter(|_| self.wants(Layer::Io));
+        io.iter().flat_map(|io| self.disks.iter().map(|disk| (disk.clone(), io.rate))).collect()
+    }
+
+    /// The same, all disks together; `None` where there is no limit.
+    pub fn disk_rate(&self) -> Option<Bytes> {
+        let rates = self.disk_rates();
+        (!rates.is_empty()).then(|| Bytes(rates.iter().fold(0, |all, (_, rate)| rate.0.saturating_add(all))))
     }
 
     /// The environment of the specimen.
@@ -242,6 +258,7 @@ impl CellPlan {
             memory: policy.memory.get().map(|memory| (memory.limit, memory.swap)),
             cpu: policy.cpu.get().copied(),
             pids: policy.pids.get().map(|pids| pids.0),
+            disks: self.disk_rates(),
             caps: match policy.caps.get() {
                 Some(caps) => CellCaps::Keep(caps.keep.iter().map(ToString::to_string).collect()),
                 None => CellCaps::All,
@@ -430,6 +447,10 @@ fn unavailable(engine: &Capabilities, kernel: &Kernel, enforcement: Enforcement)
     unless(engine.limits.memory, Layer::Memory, unlimited("the engine's host has no memory controller"));
     unless(engine.limits.cpu, Layer::Cpu, unlimited("the engine's host has no CFS quota"));
     unless(engine.limits.pids, Layer::Pids, unlimited("the engine's host has no pids controller"));
+    match &engine.disks {
+        Ok(_) => unless(engine.limits.io, Layer::Io, unlimited("the engine's host has no io controller for hotcell")),
+        Err(reason) => unless(false, Layer::Io, reason),
+    }
     let no_apparmor = if engine.rootless {
         // Podman announces the kernel's AppArmor here too, and then refuses every profile.
         "only root may put an AppArmor profile on a cell, and the engine runs without"

@@ -142,6 +142,7 @@ fn hardened(kind: EngineKind, script: &str) -> CellSpec {
         memory: Some((Bytes(256 << 20), Bytes(0))),
         cpu: Some(Millicores(500)),
         pids: Some(64),
+        disks: Vec::new(),
         caps: CellCaps::Keep(Vec::new()),
         no_new_privs: true,
         seccomp: CellSeccomp::Unconfined,

@@ -74,6 +74,7 @@ const fn text(layer: Layer) -> &'static str {
         Layer::Memory => include_str!("../../docs/lessons/memory.md"),
         Layer::Cpu => include_str!("../../docs/lessons/cpu.md"),
         Layer::Pids => include_str!("../../docs/lessons/pids.md"),
+        Layer::Io => include_str!("../../docs/lessons/io.md"),
         Layer::Caps => include_str!("../../docs/lessons/caps.md"),
         Layer::NoNewPrivs => include_str!("../../docs/lessons/no-new-privs.md"),
         Layer::Seccomp => include_str!("../../docs/lessons/seccomp.md"),

@@ -24,6 +24,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::image::store::Store;
+use crate::kernel::disk::Disk;
 use crate::policy::{Bytes, Millicores};
 use crate::run::{Sample, Stream};
 
@@ -103,6 +104,8 @@ pub struct Capabilities {
     pub limits: Limits,
     /// Why there is not every one of them, where the engine knows.
     pub unlimited: Option<String>,
+    /// The disks that its cells' files lie on, or why none is known.
+    pub disks: Result<Vec<Disk>, String>,
     /// Security options the engine announces: `seccomp`, `apparmor`, `selinux`, `userns`, `rootless`, `cgroupns`.
     pub security: Vec<String>,
     /// Whether the engine runs without root.
@@ -129,6 +132,8 @@ pub struct Limits {
     pub cpu: bool,
     /// `pids.max`.
     pub pids: bool,
+    /// Rates of reading and writing on a disk: `io.max` or its v1 names.
+    pub io: bool,
 }
 
 /// A cell's name at its engine: `hotcell-` and 12 hexadecimal digits.
@@ -227,6 +232,8 @@ pub struct CellSpec {
     pub cpu: Option<Millicores>,
     /// Most processes and threads.
     pub pids: Option<u32>,
+    /// Most bytes a second that are read from each of these disks, and as many that are written to it.
+    pub disks: Vec<(Disk, Bytes)>,
     /// Capabilities.
     pub caps: CellCaps,
     /// `no_new_privs` set by the runtime.

@@ -25,6 +25,7 @@ impl CellSpec {
             memory: Some((Bytes(1000), Bytes(24))),
             cpu: Some(Millicores(500)),
             pids: Some(64),
+            disks: Vec::new(),
             caps: CellCaps::Keep(Vec::new()),
             no_new_privs: true,
             seccomp: CellSeccomp::Unconfined,

@@ -4,7 +4,7 @@
 
 mod meters;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 pub use self::meters::{Hits, Meters};
+use super::disk::{self, Number, Rates};
 use super::procfs::{self, Mount};
 use crate::engine::{CgroupVersion, Limits};
 use crate::policy::{Bytes, Millicores};
@@ -211,6 +212,25 @@ impl Cgroup {
         Ok(tightest.map(|limit| Millicores(u32::try_from(limit).unwrap_or(u32::MAX))))
     }
 
+    /// How fast this group may use each disk that it has a limit for.
+    ///
+    /// # Errors
+    /// When the files cannot be read.
+    pub fn disk_rates(&self) -> io::Result<BTreeMap<Number, Rates>> {
+        let read = |name: &str| {
+            let path =
+                self.file("blkio", name).ok_or_else(|| io::Error::other("no blkio controller is mounted here"))?;
+            fs::read_to_string(path).map_err(|error| io::Error::new(error.kind(), format!("{name}: {error}")))
+        };
+        match self.version {
+            CgroupVersion::V1 => {
+                let [reading, writing] = disk::V1_RATES.map(read);
+                Ok(disk::rates_v1(&reading?, &writing?))
+            }
+            CgroupVersion::V2 => Ok(disk::rates_v2(&read("io.max")?)),
+        }
+    }
+
     /// The least limit on the way from the group up to the mount: any ancestor's limit holds too.
     fn tightest(
         &self,
@@ -307,13 +327,14 @@ pub fn limits() -> Option<(CgroupVersion, Limits)> {
                 swap: has("memory", "memory.memsw.limit_in_bytes"),
                 cpu: has("cpu", "cpu.cfs_quota_us"),
                 pids: has("pids", ""),
+                io: has("blkio", disk::V1_RATES[0]),
             }
         }
         CgroupVersion::V2 => {
             let file = root.file("", "cgroup.controllers")?;
             let controllers = fs::read_to_string(file).unwrap_or_default();
             let has = |name: &str| controllers.split_whitespace().any(|have| have == name);
-            Limits { memory: has("memory"), swap: has("memory"), cpu: has("cpu"), pids: has("pids") }
+            Limits { memory: has("memory"), swap: has("memory"), cpu: has("cpu"), pids: has("pids"), io: has("io") }
         }
     };
     Some((root.version, limits))
@@ -345,6 +366,7 @@ mod tests {
             point: point.to_owned(),
             options: vec!["rw".to_owned()],
             kind: kind.to_owned(),
+            source: kind.to_owned(),
             super_options: options.split(',').map(str::to_owned).collect(),
         }
     }

@@ -91,6 +91,8 @@ pub struct Mount {
     pub options: Vec<String>,
     /// The file system's type.
     pub kind: String,
+    /// What it is mounted from, such as `/dev/sda1`.
+    pub source: String,
     /// Options of the file system.
     pub super_options: Vec<String>,
 }
@@ -132,7 +134,8 @@ fn parse_mount(line: &str) -> Option<Mount> {
         point: unescape(mount.next()?),
         options: options(mount.next()?),
         kind: system.next()?.to_owned(),
-        super_options: options(system.nth(1)?),
+        source: unescape(system.next()?),
+        super_options: options(system.next()?),
     })
 }
 
@@ -282,10 +285,10 @@ mod tests {
     #[test]
     fn a_mountinfo_line_with_tags_and_escapes_is_read() {
         let mounts = parse_mounts(
-            "36 35 98:0 /mnt1 /mnt\\0402 rw,noexec master:1 shared:2 - tmpfs tmpfs rw,size=51200k,mode=1777\n",
+            "36 35 98:0 /mnt1 /mnt\\0402 rw,noexec master:1 shared:2 - tmpfs some\\040where rw,size=51200k,mode=1777\n",
         );
         assert_eq!((mounts[0].id, mounts[0].point.as_str()), (36, "/mnt 2"));
-        assert_eq!(mounts[0].kind, "tmpfs");
+        assert_eq!((mounts[0].kind.as_str(), mounts[0].source.as_str()), ("tmpfs", "some where"));
         assert!(mounts[0].has("noexec"));
         assert_eq!(mounts[0].value("size"), Some("51200k"));
     }

@@ -7,6 +7,10 @@ use crate::engine::Limits;
 use crate::policy::Place;
 use crate::seccomp::{Arch, Host, SeccompData, compile};
 
+fn sda() -> Disk {
+    Disk { node: "/dev/sda".into(), number: (8, 0) }
+}
+
 /// An engine that has everything.
 fn engine() -> Capabilities {
     Capabilities {
@@ -18,8 +22,9 @@ fn engine() -> Capabilities {
         default_runtime: "runc".to_owned(),
         runtime_choice: true,
         cgroup_version: None,
-        limits: Limits { memory: true, swap: true, cpu: true, pids: true },
+        limits: Limits { memory: true, swap: true, cpu: true, pids: true, io: true },
         unlimited: None,
+        disks: Ok(vec![sda()]),
         security: ["apparmor", "selinux", "userns"].map(str::to_owned).to_vec(),
         rootless: false,
         local: true,

@@ -63,6 +63,7 @@ const fn alone(layer: Layer) -> Option<&'static str> {
         Layer::Timeout => Some("Nothing ends the specimen but its own exit or the reviewer."),
         Layer::Rootfs
         | Layer::Tmpfs
+        | Layer::Io
         | Layer::Caps
         | Layer::Seccomp
         | Layer::Apparmor

@@ -114,6 +114,12 @@ impl Policy {
             Layer::Memory => self.memory_flags(),
             Layer::Cpu => Equivalent::flags(["--cpus", &self.cpu.setting.to_string()]),
             Layer::Pids => Equivalent::flags(["--pids-limit", &self.pids.setting.0.to_string()]),
+            Layer::Io => {
+                let rate = self.io.setting.rate.to_flag();
+                Equivalent::note(&format!(
+                    "--device-read-bps DISK:{rate} --device-write-bps DISK:{rate}, where DISK holds the engine's files"
+                ))
+            }
             Layer::Caps => self.caps_flags(),
             Layer::NoNewPrivs => Equivalent::security("no-new-privileges"),
             Layer::Seccomp => self.seccomp_flags(client),
@@ -240,6 +246,7 @@ fn when_off(client: Client, layer: Layer) -> Equivalent {
             | Layer::Memory
             | Layer::Cpu
             | Layer::Pids
+            | Layer::Io
             | Layer::NoNewPrivs
             | Layer::Landlock
             | Layer::Ulimits

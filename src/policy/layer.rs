@@ -18,6 +18,7 @@ pub enum Layer {
     Memory,
     Cpu,
     Pids,
+    Io,
     Caps,
     NoNewPrivs,
     Seccomp,
@@ -51,13 +52,14 @@ pub enum Place {
 
 impl Layer {
     /// Every layer, in the order in which they are shown.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Network,
         Self::Rootfs,
         Self::Tmpfs,
         Self::Memory,
         Self::Cpu,
         Self::Pids,
+        Self::Io,
         Self::Caps,
         Self::NoNewPrivs,
         Self::Seccomp,
@@ -84,6 +86,7 @@ impl Layer {
             Self::Memory => "memory",
             Self::Cpu => "cpu",
             Self::Pids => "pids",
+            Self::Io => "io",
             Self::Caps => "caps",
             Self::NoNewPrivs => "no-new-privs",
             Self::Seccomp => "seccomp",
@@ -133,6 +136,7 @@ impl Layer {
             Self::Memory => "Kills the specimen when it takes more memory than its share, before the host runs out.",
             Self::Cpu => "Caps the share of CPU time, so a busy loop does not starve the host.",
             Self::Pids => "Caps processes and threads, so a fork bomb ends with an error instead of a dead host.",
+            Self::Io => "Caps how fast the disks are read and written, so a scan of them does not starve the host.",
             Self::Caps => {
                 "Takes away root's special powers, so even user 0 in the cell cannot mount, trace or change owners."
             }
@@ -183,6 +187,7 @@ impl Layer {
             | Self::Memory
             | Self::Cpu
             | Self::Pids
+            | Self::Io
             | Self::Caps
             | Self::NoNewPrivs
             | Self::Apparmor
@@ -208,6 +213,9 @@ impl Layer {
             Self::Memory => "the memory cgroup controller, and swap accounting for the swap limit",
             Self::Cpu => "the cpu cgroup controller with CFS quotas",
             Self::Pids => "the pids cgroup controller",
+            Self::Io => {
+                "the io (v1: blkio) cgroup controller for the engine, and cells' files on a disk of this machine"
+            }
             Self::Seccomp => "a kernel with seccomp filters, and Linux 5.5 to see denials as they happen",
             Self::Apparmor => "AppArmor enabled in the kernel, and the profile loaded",
             Self::Selinux => "SELinux enabled in the kernel and in the engine",

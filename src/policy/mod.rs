@@ -24,7 +24,7 @@ pub use flags::{Client, Equivalent};
 pub use landlock::Landlock;
 pub use layer::{Layer, Place};
 pub use settings::{
-    Apparmor, Memory, NetworkMode, OutputCaps, Pids, Runtime, SeccompChoice, Selinux, Timeout, Tmpfs, Toggle, User,
+    Apparmor, Io, Memory, NetworkMode, OutputCaps, Pids, Runtime, SeccompChoice, Selinux, Timeout, Tmpfs, Toggle, User,
 };
 pub use ulimits::{RlimitName, Ulimits};
 pub use units::{Bytes, Millicores, duration_text, parse_duration};
@@ -52,6 +52,8 @@ pub struct Policy {
     pub cpu: Toggle<Millicores>,
     /// The most processes and threads.
     pub pids: Toggle<Pids>,
+    /// The rates of disks.
+    pub io: Toggle<Io>,
     /// Capabilities; off: all of them.
     pub caps: Toggle<Caps>,
     /// `no_new_privs`.
@@ -98,6 +100,7 @@ impl Policy {
             memory: Toggle::off(Memory { limit: Bytes::mib(256), swap: Bytes(0) }),
             cpu: Toggle::off(Millicores(500)),
             pids: Toggle::off(Pids(64)),
+            io: Toggle::off(Io { rate: Bytes::mib(20) }),
             caps: Toggle::off(Caps::default()),
             no_new_privs: Toggle::off(()),
             seccomp: Toggle::off(SeccompChoice::Shipped("python".to_owned())),

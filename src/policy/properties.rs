@@ -41,7 +41,7 @@ prop_compose! {
         network in select(vec![NetworkMode::None, NetworkMode::Bridge]),
         (tmpfs_size, exec) in (size(4096, i64::MAX as u64), any::<bool>()),
         (limit_, swap) in (size(Memory::LEAST.0, 1 << 61), size(0, 1 << 61)),
-        (cpu, pids) in (10_u32..=u32::MAX, 2_u32..=4_194_304),
+        (cpu, pids, io) in (10_u32..=u32::MAX, 2_u32..=4_194_304, size(4096, i64::MAX as u64)),
         keep in btree_set(cap(), 0..4),
         seccomp in seccomp(),
         (read_exec, write, tcp) in (paths(), paths(), any::<bool>()),
@@ -58,6 +58,7 @@ prop_compose! {
         policy.memory.setting = Memory { limit: limit_, swap };
         policy.cpu.setting = Millicores(cpu);
         policy.pids.setting = Pids(pids);
+        policy.io.setting = Io { rate: io };
         policy.caps.setting = Caps { keep };
         policy.seccomp.setting = seccomp;
         policy.apparmor.setting = Apparmor(apparmor);

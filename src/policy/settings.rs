@@ -178,6 +178,25 @@ impl Setting for Pids {
     }
 }
 
+/// How fast a cell may use each disk that its files lie on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Io {
+    /// Most bytes read in a second, and most written.
+    pub rate: Bytes,
+}
+
+impl Setting for Io {
+    fn parse(raw: &Raw, _: &Self) -> Result<Self, ValueError> {
+        // Below a page a second a cell would not start.
+        let text = raw.one("a size from 4k, such as 20m: so many bytes a second")?;
+        bytes_within(text, Bytes::kib(4), Bytes(i64::MAX as u64)).map(|rate| Self { rate })
+    }
+
+    fn text(&self) -> String {
+        self.rate.to_flag()
+    }
+}
+
 /// The seccomp profile of a specimen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SeccompChoice {

@@ -332,6 +332,8 @@ pub enum LimitKind {
     OomKill,
     /// The CPU quota ran out within a period.
     CpuThrottled,
+    /// For a second a disk was used as fast as is allowed.
+    DiskRate,
     /// The deadline passed and everything was killed.
     Deadline,
     /// Output was dropped.
@@ -346,6 +348,7 @@ impl LimitKind {
             Self::NprocReached => Layer::Ulimits,
             Self::MemoryMax | Self::OomKill => Layer::Memory,
             Self::CpuThrottled => Layer::Cpu,
+            Self::DiskRate => Layer::Io,
             Self::Deadline => Layer::Timeout,
             Self::OutputCut(_) => Layer::Output,
         }
@@ -353,7 +356,7 @@ impl LimitKind {
 
     /// Something was refused, cut or ended, and not only slowed down or near it.
     pub fn is_deed(self) -> bool {
-        !matches!(self, Self::CpuThrottled | Self::MemoryMax | Self::NprocReached)
+        !matches!(self, Self::CpuThrottled | Self::DiskRate | Self::MemoryMax | Self::NprocReached)
     }
 
     /// On what it rests that the layer's limit was met.
@@ -364,6 +367,7 @@ impl LimitKind {
             Self::MemoryMax => "memory.events: a charge met the control group's maximum",
             Self::OomKill => "memory.events: the kernel killed a process of the control group",
             Self::CpuThrottled => "cpu.stat: the quota of a period was used up",
+            Self::DiskRate => "io.stat: in a second nine tenths of what the rate allows, or more, were read or written",
             Self::Deadline => "SIGKILL by the shim, or by the engine for hotcell, at the deadline",
             Self::OutputCut(_) => "hotcell read more than it keeps",
         }
@@ -377,6 +381,7 @@ impl LimitKind {
             Self::MemoryMax => "memory maximum hit",
             Self::OomKill => "OOM kill",
             Self::CpuThrottled => "CPU throttled",
+            Self::DiskRate => "disk rate reached",
             Self::Deadline => "deadline",
             Self::OutputCut(Stream::Stdout) => "stdout cut",
             Self::OutputCut(Stream::Stderr) => "stderr cut",

@@ -93,7 +93,7 @@ fn is_broken(state: &LayerState) -> bool {
 fn refuses(kind: LimitKind) -> bool {
     match kind {
         LimitKind::PidsRefused | LimitKind::NprocReached | LimitKind::OomKill | LimitKind::Deadline => true,
-        LimitKind::MemoryMax | LimitKind::CpuThrottled | LimitKind::OutputCut(_) => false,
+        LimitKind::MemoryMax | LimitKind::CpuThrottled | LimitKind::DiskRate | LimitKind::OutputCut(_) => false,
     }
 }
 
@@ -140,7 +140,7 @@ fn limit_met(summary: &Summary, kind: LimitKind, count: u64) -> Option<String> {
         LimitKind::OomKill => Some(format!("memory limit killed {} (OOM)", counted(count, "process"))),
         LimitKind::Deadline if timed_out => None,
         LimitKind::Deadline => Some("the deadline passed".to_owned()),
-        LimitKind::CpuThrottled | LimitKind::OutputCut(_) => None,
+        LimitKind::CpuThrottled | LimitKind::DiskRate | LimitKind::OutputCut(_) => None,
     }
 }
 
@@ -161,6 +161,9 @@ fn by_the_way(summary: &Summary) -> String {
     }
     if summary.met(LimitKind::CpuThrottled) {
         parts.push("CPU throttled".to_owned());
+    }
+    if summary.met(LimitKind::DiskRate) {
+        parts.push("disk rate reached".to_owned());
     }
     parts.join(", ")
 }

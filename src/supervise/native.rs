@@ -45,7 +45,7 @@ pub async fn run(cell: &Cell, run: &Run<'_>, streams: Attached, stdin: Stdin) ->
     });
     run.tell(cell.facts(plan::facts(run.specimen), layers(cell, pid, cgroup.as_ref()), outcomes)).await;
     run.tell(EventKind::Started { pid: pid.unwrap_or(0) }).await;
-    let sampler = cgroup.filter(Cgroup::is_apart).map(|cgroup| Sampler::new(cgroup.meters(), cell.plan.nproc()));
+    let sampler = cgroup.filter(Cgroup::is_apart).map(|cgroup| Sampler::new(cgroup.meters(), &cell.plan));
     Ok(Watch::new(cell, run, sampler).watch(streams, stdin).await)
 }
 

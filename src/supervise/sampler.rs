@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::kernel::cgroup::{Hits, Meters};
+use crate::plan::CellPlan;
+use crate::policy::Bytes;
 use crate::run::{EventKind, Limit, LimitKind, Sample};
 
 /// The time between two readings.
@@ -18,13 +20,46 @@ pub struct Sampler {
     told: Hits,
     nproc: Option<u64>,
     nproc_told: bool,
+    disks: Option<DiskPace>,
+}
+
+/// How fast the disks are used, measured against what is allowed: the kernel counts no waiting for them.
+struct DiskPace {
+    /// Most bytes a second that are read, and that are written.
+    rate: Bytes,
+    /// When the present measure began, and what had been read and written by then.
+    since: Option<(Duration, [u64; 2])>,
+    /// In how many measures the rate was reached.
+    reached: u64,
+}
+
+impl DiskPace {
+    /// What is measured at a time. Shorter, what one wait lets through at once would blur it.
+    const MEASURE: Duration = Duration::from_secs(1);
+
+    /// A reading: true where a measure ends with it in which the rate was reached.
+    fn read(&mut self, at: Duration, sample: &Sample) -> bool {
+        let now = [sample.read, sample.written].map(|bytes| bytes.map_or(0, |bytes| bytes.0));
+        let (since, before) = *self.since.get_or_insert((at, now));
+        let passed = at.saturating_sub(since);
+        if passed < Self::MEASURE {
+            return false;
+        }
+        self.since = Some((at, now));
+        let most = u128::from(self.rate.0) * passed.as_millis() / 1000;
+        let reached = now.into_iter().zip(before).any(|(now, before)| u128::from(now - before) >= most * 9 / 10);
+        self.reached += u64::from(reached);
+        reached
+    }
 }
 
 impl Sampler {
-    /// Starts from the present reading; `nproc` is the specimen's `RLIMIT_NPROC`, where it has one.
-    pub fn new(meters: Meters, nproc: Option<u64>) -> Self {
+    /// Starts from the present reading of a cell that was made by this plan.
+    pub fn new(meters: Meters, plan: &CellPlan) -> Self {
         let (sample, base) = meters.read();
-        Self { meters, base, base_pids: sample.pids_peak, told: Hits::default(), nproc, nproc_told: false }
+        let disks = plan.disk_rate().map(|rate| DiskPace { rate, since: None, reached: 0 });
+        let (told, nproc) = (Hits::default(), plan.nproc());
+        Self { meters, base, base_pids: sample.pids_peak, told, nproc, nproc_told: false, disks }
     }
 
     /// Reads now: the sample, and each limit whose count has risen, by then.
@@ -33,7 +68,7 @@ impl Sampler {
         // The kernel cannot start this peak anew: it is the specimen's only once it has risen.
         sample.pids_peak = sample.pids_peak.filter(|peak| Some(*peak) > self.base_pids).or(sample.pids);
         let mut events = vec![EventKind::Resource(sample)];
-        let met = self.limits(&sample, hits);
+        let met = self.limits(at, &sample, hits);
         events.extend(met.map(|(kind, count)| EventKind::Limit(Limit { kind, count, at })));
         events
     }
@@ -47,12 +82,13 @@ impl Sampler {
             (LimitKind::OomKill, oom_kills),
             (LimitKind::CpuThrottled, throttled),
             (LimitKind::NprocReached, u64::from(self.nproc_told)),
+            (LimitKind::DiskRate, self.disks.as_ref().map_or(0, |pace| pace.reached)),
         ];
         let met = counts.into_iter().filter(|(_, count)| *count > 0);
         met.map(|(kind, count)| EventKind::Limit(Limit { kind, count, at })).collect()
     }
 
-    fn limits(&mut self, sample: &Sample, now: Hits) -> impl Iterator<Item = (LimitKind, u64)> + use<> {
+    fn limits(&mut self, at: Duration, sample: &Sample, now: Hits) -> impl Iterator<Item = (LimitKind, u64)> + use<> {
         let Self { base, told, .. } = self;
         let risen = |kind, now: u64, base: u64, told: &mut u64| {
             let count = now.saturating_sub(base);
@@ -64,7 +100,9 @@ impl Sampler {
             risen(LimitKind::OomKill, now.oom_kills, base.oom_kills, &mut told.oom_kills),
             risen(LimitKind::CpuThrottled, now.throttled, base.throttled, &mut told.throttled),
         ];
-        hits.into_iter().chain([self.nproc_reached(sample)]).flatten()
+        let disks = self.disks.as_mut();
+        let disks = disks.and_then(|pace| pace.read(at, sample).then_some((LimitKind::DiskRate, pace.reached)));
+        hits.into_iter().chain([self.nproc_reached(sample), disks]).flatten()
     }
 
     /// The kernel counts no refusals of `RLIMIT_NPROC`; that as many processes as it allows were there is what can be
@@ -76,5 +114,25 @@ impl Sampler {
         }
         self.nproc_told = true;
         Some((LimitKind::NprocReached, 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_s_rate_is_reached_in_a_whole_second_at_nine_tenths_of_it_in_either_way() {
+        let mut pace = DiskPace { rate: Bytes(1000), since: None, reached: 0 };
+        let mut read = |ms, read, written| {
+            let sample = Sample { read: Some(Bytes(read)), written: Some(Bytes(written)), ..Sample::default() };
+            pace.read(Duration::from_millis(ms), &sample)
+        };
+        assert!(!read(100, 5000, 0), "what the runtime read before is not the specimen's");
+        assert!(!read(1050, 6000, 0), "no second has passed");
+        assert!(read(1150, 6000, 0));
+        assert!(!read(2150, 6899, 899), "less than nine tenths of each");
+        assert!(read(3150, 6899, 1799));
+        assert_eq!(pace.reached, 2);
     }
 }

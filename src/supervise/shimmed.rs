@@ -125,7 +125,7 @@ pub async fn run(cell: &Cell, run: &Run<'_>, link: Link, stdin: Stdin, orders: O
         [(stdout, Stream::Stdout, caps.stdout), (stderr, Stream::Stderr, caps.stderr)].map(|(pipe, stream, cap)| {
             tokio::spawn(drain(pipe, Outbox::new(stream, cap, run.clock.clone(), run.events.clone())))
         });
-    let sampler = cgroup.map(|cgroup| Sampler::new(cgroup.meters(), cell.plan.nproc()));
+    let sampler = cgroup.map(|cgroup| Sampler::new(cgroup.meters(), &cell.plan));
     run.clock.start();
     link.send_tag(tag::GO).await?;
     run.tell(EventKind::Started { pid }).await;

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::apparmor::Confinement;
 use crate::kernel::cgroup::Cgroup;
+use crate::kernel::disk::{Disk, Number, Rates};
 use crate::kernel::procfs::{self, Mount, Status};
 use crate::plan::CellPlan;
 use crate::policy::{Bytes, Layer, Millicores, NetworkMode, Policy};
@@ -36,6 +37,7 @@ pub struct Reading {
     swap: Result<Option<Bytes>, String>,
     cpu: Result<Option<Millicores>, String>,
     pub(super) pids: Result<Option<u64>, String>,
+    disks: Result<BTreeMap<Number, Rates>, String>,
 }
 
 impl Reading {
@@ -45,9 +47,9 @@ impl Reading {
     /// When the process is gone.
     pub fn of(pid: u32, cgroup: Option<&Cgroup>) -> io::Result<Self> {
         let apart = ["net", "ipc", "user"].map(|kind| (kind, is_apart(pid, kind)));
-        let limit = |read: &dyn Fn(&Cgroup) -> io::Result<Option<u64>>| match cgroup {
-            Some(cgroup) => read(cgroup).map_err(|error| error.to_string()),
-            None => Err("its control group is not visible here".to_owned()),
+        let cgroup = cgroup.ok_or_else(|| "its control group is not visible here".to_owned());
+        let limit = |read: &dyn Fn(&Cgroup) -> io::Result<Option<u64>>| {
+            read(cgroup.clone()?).map_err(|error| error.to_string())
         };
         let bytes = |bytes: Option<Bytes>| bytes.map(|bytes| bytes.0);
         let label = read_label(pid);
@@ -67,6 +69,7 @@ impl Reading {
             cpu: limit(&|cgroup| Ok(cgroup.cpu_limit()?.map(|share| u64::from(share.0))))
                 .map(|limit| limit.map(|share| Millicores(u32::try_from(share).unwrap_or(u32::MAX)))),
             pids: limit(&|cgroup| cgroup.pids_limit()),
+            disks: cgroup.and_then(|cgroup| cgroup.disk_rates().map_err(|error| error.to_string())),
         })
     }
 
@@ -162,7 +165,7 @@ pub fn all_unverified(plan: &CellPlan, reason: &str) -> Vec<LayerState> {
 pub fn judge_outside(plan: &CellPlan, reading: &Reading) -> Vec<LayerState> {
     let reason = format!("{} enforces it in a kernel of its own, which cannot be read from here", plan.runtime);
     states(plan, |layer| match layer {
-        Layer::Memory | Layer::Cpu | Layer::Pids | Layer::Timeout | Layer::Output | Layer::Env => {
+        Layer::Memory | Layer::Cpu | Layer::Pids | Layer::Io | Layer::Timeout | Layer::Output | Layer::Env => {
             judge(layer, plan, reading)
         }
         _ => unverified(reason.clone()),
@@ -202,6 +205,7 @@ fn judge(layer: Layer, plan: &CellPlan, reading: &Reading) -> Verdict {
                 holds(asked.is_none_or(|asked| *most <= u64::from(asked.0)), format!("{most} processes and threads"))
             }
         },
+        Layer::Io => io(plan, reading),
         Layer::Caps => caps(policy, reading),
         Layer::NoNewPrivs => no_new_privs(plan, reading),
         Layer::Seccomp => match (reading.status.field("Seccomp"), reading.status.field("Seccomp_filters")) {
@@ -223,6 +227,28 @@ fn judge(layer: Layer, plan: &CellPlan, reading: &Reading) -> Verdict {
         Layer::Runtime => runtime(plan),
         Layer::Env | Layer::Timeout | Layer::Output => own_doing(layer, plan),
     }
+}
+
+fn io(plan: &CellPlan, reading: &Reading) -> Verdict {
+    let rates = match &reading.disks {
+        Err(reason) => return unverified(reason.clone()),
+        Ok(rates) if rates.is_empty() => return no("no disk's rate is limited"),
+        Ok(rates) => rates,
+    };
+    let asked = plan.request.policy.io.get();
+    let is_met = |rate: Option<Bytes>| rate.is_some_and(|rate| asked.is_none_or(|asked| rate <= asked.rate));
+    let is_slow = |disk: &&Disk| rates.get(&disk.number).is_some_and(|rates| is_met(rates.read) && is_met(rates.write));
+    match plan.disks.iter().find(|disk| !is_slow(disk)) {
+        Some(disk) => no(format!("{} is not limited so", disk.node.display())),
+        None => yes(plan.disks.iter().map(|disk| told(disk, rates[&disk.number])).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// `20 MiB/s from and to /dev/sda`.
+fn told(disk: &Disk, rates: Rates) -> String {
+    let rate = |rate: Option<Bytes>| rate.map_or("no limit".to_owned(), |rate| format!("{rate}/s"));
+    let (read, write, disk) = (rate(rates.read), rate(rates.write), disk.node.display());
+    if read == write { format!("{read} from and to {disk}") } else { format!("{read} from and {write} to {disk}") }
 }
 
 /// Capabilities with which a process takes over one that has no filter, such as the shim, or the kernel itself:

@@ -22,6 +22,7 @@ use super::update::update;
 use super::view::{View, render};
 use crate::config::{Arguments, Config};
 use crate::engine::{Capabilities, CellName, Endpoint, EngineKind, Limits};
+use crate::kernel::disk::Disk;
 use crate::policy::{Bytes, Layer};
 use crate::run::{
     CellFacts, Denial, DenialId, Enforcement, EventKind, Force, Frame, HeldCall, HeldId, Instruction, Known,
@@ -348,8 +349,9 @@ pub fn engine() -> EngineFacts {
             default_runtime: "runc".to_owned(),
             runtime_choice: true,
             cgroup_version: None,
-            limits: Limits { memory: true, swap: true, cpu: true, pids: true },
+            limits: Limits { memory: true, swap: true, cpu: true, pids: true, io: true },
             unlimited: None,
+            disks: Ok(vec![Disk { node: "/dev/sda".into(), number: (8, 0) }]),
             security: vec!["seccomp".to_owned()],
             rootless: false,
             local: true,

@@ -12,6 +12,7 @@ use bollard::models::{
 
 use super::ping::Pong;
 use crate::engine::{Bytes, Capabilities, CgroupVersion, EngineKind, ImageSummary, Inspected, Limits};
+use crate::kernel::{cgroup, disk};
 use crate::run::Sample;
 
 /// This machine, as far as it serves to recognise it in an engine's answer.
@@ -25,6 +26,8 @@ pub struct ThisHost {
     pub memory: u64,
     /// The user `containers` has ranges of ids, from which rootful Podman makes user namespaces (`subuid(5)`).
     pub container_ids: bool,
+    /// Its control groups limit the rates of disks.
+    pub limits_io: bool,
 }
 
 impl ThisHost {
@@ -36,6 +39,7 @@ impl ThisHost {
             kernel: uname.release().to_string_lossy().into_owned(),
             name: uname.nodename().to_string_lossy().into_owned(),
             memory: info.totalram.saturating_mul(u64::from(info.mem_unit)),
+            limits_io: cgroup::limits().is_some_and(|(_, limits)| limits.io),
             container_ids: ["/etc/subuid", "/etc/subgid"].into_iter().all(has_container_range),
         }
     }
@@ -62,6 +66,12 @@ pub fn capabilities(pong: &Pong, address: &str, info: &SystemInfo, host: &ThisHo
     if pong.kind == EngineKind::Podman && local && host.container_ids {
         security.push("userns".to_owned());
     }
+    let rootless = pong.rootless || security.iter().any(|name| name == "rootless");
+    let disks = match (local, rootless, &info.docker_root_dir) {
+        (true, false, Some(root)) => disk::holding(&[root]),
+        (true, true, _) => Err("an engine without root is given no io controller".to_owned()),
+        _ => Err("the engine's disks are another machine's: hotcell does not know them".to_owned()),
+    };
     let default_runtime = info.default_runtime.clone().unwrap_or_default();
     let registered: BTreeMap<&String, &Runtime> = info.runtimes.iter().flatten().collect();
     let (runtimes, without_seccomp) = match pong.kind {
@@ -87,13 +97,15 @@ pub fn capabilities(pong: &Pong, address: &str, info: &SystemInfo, host: &ThisHo
             Some(SystemInfoCgroupVersionEnum::EMPTY) | None => None,
         },
         unlimited: None,
+        disks,
         limits: Limits {
             memory: info.memory_limit == Some(true),
             swap: info.swap_limit == Some(true),
             cpu: info.cpu_cfs_quota == Some(true) && info.cpu_cfs_period == Some(true),
             pids: info.pids_limit == Some(true),
+            io: host.limits_io && local && !rootless,
         },
-        rootless: pong.rootless || security.iter().any(|name| name == "rootless"),
+        rootless,
         security,
         local,
         kernel: info.kernel_version.clone().unwrap_or_default(),
@@ -199,7 +211,13 @@ mod tests {
     use super::*;
 
     fn here() -> ThisHost {
-        ThisHost { kernel: "6.1.0".to_owned(), name: "lab".to_owned(), memory: 1 << 30, container_ids: false }
+        ThisHost {
+            kernel: "6.1.0".to_owned(),
+            name: "lab".to_owned(),
+            memory: 1 << 30,
+            container_ids: false,
+            limits_io: true,
+        }
     }
 
     fn info() -> SystemInfo {

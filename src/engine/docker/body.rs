@@ -5,10 +5,11 @@ use std::collections::HashMap;
 
 use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountBindOptions,
-    MountBindOptionsPropagationEnum, MountType, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
+    MountBindOptionsPropagationEnum, MountType, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum, ThrottleDevice,
 };
 
-use crate::engine::{CellCaps, CellIo, CellNetwork, CellSpec, EngineKind};
+use crate::engine::{Bytes, CellCaps, CellIo, CellNetwork, CellSpec, EngineKind};
+use crate::kernel::disk::Disk;
 use crate::policy::Apparmor;
 
 /// Where Podman mounts a writable tmpfs of its own on a read-only root
@@ -87,6 +88,8 @@ fn host_config(spec: &CellSpec, dialect: Dialect<'_>) -> HostConfig {
         memory_swap: spec.memory.map(|(limit, swap)| signed(limit.0.saturating_add(swap.0))),
         nano_cpus: spec.cpu.map(|cpu| i64::from(cpu.0) * 1_000_000),
         pids_limit: spec.pids.map(i64::from),
+        blkio_device_read_bps: throttles(spec),
+        blkio_device_write_bps: throttles(spec),
         ulimits: Some(ulimits(spec)),
         cap_drop: Some(cap_drop),
         cap_add: Some(cap_add),
@@ -125,6 +128,15 @@ fn tmpfs(spec: &CellSpec, kind: EngineKind) -> HashMap<String, String> {
         map.insert("/tmp".to_owned(), options.clone());
     }
     map
+}
+
+/// One way of every disk.
+fn throttles(spec: &CellSpec) -> Option<Vec<ThrottleDevice>> {
+    let throttle = |(disk, rate): &(Disk, Bytes)| ThrottleDevice {
+        path: Some(disk.node.display().to_string()),
+        rate: Some(signed(rate.0)),
+    };
+    (!spec.disks.is_empty()).then(|| spec.disks.iter().map(throttle).collect())
 }
 
 fn ulimits(spec: &CellSpec) -> Vec<ResourcesUlimits> {

@@ -8,6 +8,8 @@ use super::devices;
 use super::ids::IdRange;
 use super::userns::Outer;
 use crate::engine::{CellCaps, CellNetwork, CellSeccomp, CellSpec, CgroupVersion, Limits};
+use crate::kernel::disk::Disk;
+use crate::policy::Bytes;
 
 /// The version of the specification that is written.
 pub const OCI_VERSION: &str = "1.0.2";
@@ -202,6 +204,12 @@ fn resources(spec: &CellSpec, ground: &Ground) -> Value {
     }
     resources
         .extend(spec.pids.filter(|_| ground.limits.pids).map(|most| ("pids".to_owned(), json!({ "limit": most }))));
+    if !spec.disks.is_empty() && ground.limits.io {
+        let throttle = |(Disk { number: (major, minor), .. }, rate): &(Disk, Bytes)| json!({ "major": major, "minor": minor, "rate": rate.0 });
+        let throttles: Vec<Value> = spec.disks.iter().map(throttle).collect();
+        let both = json!({ "throttleReadBpsDevice": throttles, "throttleWriteBpsDevice": throttles });
+        resources.insert("blockIO".to_owned(), both);
+    }
     Value::Object(resources)
 }
 

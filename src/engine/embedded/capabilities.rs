@@ -11,7 +11,9 @@ use super::cgroups;
 use super::ids::IdRange;
 use super::runtime::{OWN, OWN_VERSION, Runtime};
 use super::userns::Outer;
+use super::view;
 use crate::engine::{Capabilities, CellSpec, EngineKind};
+use crate::kernel::disk;
 use crate::policy::Apparmor;
 
 /// The user whose subordinate ids are for cells' user namespaces.
@@ -21,8 +23,8 @@ const ID_OWNER: &str = "hotcell";
 const GVISOR_REFUSES: CapabilitySet =
     CapabilitySet::PERFMON.union(CapabilitySet::BPF).union(CapabilitySet::CHECKPOINT_RESTORE);
 
-/// Reads them.
-pub fn read() -> Capabilities {
+/// Reads them; cells' files are programs of this machine's, or images in this directory.
+pub fn read(images: &Path) -> Capabilities {
     let uname = rustix::system::uname();
     let (cgroup_version, limits, unlimited) = cgroups::limits();
     Capabilities {
@@ -36,6 +38,7 @@ pub fn read() -> Capabilities {
         cgroup_version,
         limits,
         unlimited,
+        disks: disk::holding(&view::programs().chain(images.exists().then(|| images.to_owned())).collect::<Vec<_>>()),
         security: security(),
         rootless: !geteuid().is_root(),
         local: true,

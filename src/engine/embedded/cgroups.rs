@@ -65,12 +65,12 @@ fn delegated() -> Result<Limits, String> {
     let file = format!("{MOUNTED}/user.slice/user-{user}.slice/user@{user}.service/cgroup.controllers");
     let controllers = fs::read_to_string(&file).map_err(|error| format!("{file}: {error}"))?;
     let has = |name: &str| controllers.split_whitespace().any(|have| have == name);
-    Ok(Limits { memory: has("memory"), swap: has("memory"), cpu: has("cpu"), pids: has("pids") })
+    Ok(Limits { memory: has("memory"), swap: has("memory"), cpu: has("cpu"), pids: has("pids"), io: has("io") })
 }
 
 /// The version of the hierarchy, which limits it has for this user, and why not all of them.
 pub fn limits() -> (Option<CgroupVersion>, Limits, Option<String>) {
-    let none = Limits { memory: false, swap: false, cpu: false, pids: false };
+    let none = Limits { memory: false, swap: false, cpu: false, pids: false, io: false };
     let (version, limits) = cgroup::limits().map_or((None, none), |(version, limits)| (Some(version), limits));
     if geteuid().is_root() {
         return (version, limits, None);

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::bundle::{CPU_PERIOD, Ground};
 use super::devices;
-use crate::engine::{CellSpec, CgroupVersion};
+use crate::engine::{Bytes, CellSpec, CgroupVersion};
+use crate::kernel::disk::{self, Disk};
 
 /// What is written to one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,17 @@ pub fn of(spec: &CellSpec, ground: &Ground) -> Vec<Limit> {
     if let Some(most) = spec.pids.filter(|_| ground.limits.pids) {
         limits.push(Limit::new("pids", "pids.max", most.to_string()));
     }
+    for (disk, rate) in spec.disks.iter().filter(|_| ground.limits.io) {
+        let (Disk { number: (major, minor), .. }, Bytes(rate)) = (disk, rate);
+        match version {
+            CgroupVersion::V1 => {
+                limits.extend(disk::V1_RATES.map(|file| Limit::new("blkio", file, format!("{major}:{minor} {rate}"))))
+            }
+            CgroupVersion::V2 => {
+                limits.push(Limit::new("io", "io.max", format!("{major}:{minor} rbps={rate} wbps={rate}")));
+            }
+        }
+    }
     if version == CgroupVersion::V1 {
         limits.extend(devices::written().into_iter().map(|(file, text)| Limit::new("devices", file, text)));
     }
@@ -70,12 +82,16 @@ mod tests {
     use crate::engine::embedded::ids::IdRange;
 
     fn written(cgroups: CgroupVersion, limits: Limits) -> Vec<String> {
-        let ids = IdRange::holding((0, 0), "hotcell", "");
-        let ground = Ground { capabilities: Vec::new(), cgroups: Some(cgroups), limits, ids, outer: None };
-        of(&CellSpec::sample(), &ground).iter().map(|limit| format!("{}={}", limit.file, limit.text)).collect()
+        of_cell(&CellSpec::sample(), cgroups, limits)
     }
 
-    const ALL: Limits = Limits { memory: true, swap: true, cpu: true, pids: true };
+    fn of_cell(spec: &CellSpec, cgroups: CgroupVersion, limits: Limits) -> Vec<String> {
+        let ids = IdRange::holding((0, 0), "hotcell", "");
+        let ground = Ground { capabilities: Vec::new(), cgroups: Some(cgroups), limits, ids, outer: None };
+        of(spec, &ground).iter().map(|limit| format!("{}={}", limit.file, limit.text)).collect()
+    }
+
+    const ALL: Limits = Limits { memory: true, swap: true, cpu: true, pids: true, io: true };
 
     #[test]
     fn limits_are_in_the_files_of_the_version() {
@@ -100,8 +116,23 @@ mod tests {
     }
 
     #[test]
+    fn each_disk_has_its_rate_in_the_files_of_the_version() {
+        let disk = |minor| (Disk { node: format!("/dev/vd{minor}").into(), number: (254, minor) }, Bytes(4096));
+        let spec =
+            CellSpec { memory: None, cpu: None, pids: None, disks: vec![disk(0), disk(16)], ..CellSpec::sample() };
+        let v2 = ["io.max=254:0 rbps=4096 wbps=4096", "io.max=254:16 rbps=4096 wbps=4096"];
+        assert_eq!(of_cell(&spec, CgroupVersion::V2, ALL), v2);
+        let v1 = of_cell(&spec, CgroupVersion::V1, ALL);
+        assert_eq!(
+            v1[..2],
+            ["blkio.throttle.read_bps_device=254:0 4096", "blkio.throttle.write_bps_device=254:0 4096"]
+        );
+        assert_eq!(of_cell(&spec, CgroupVersion::V2, Limits { io: false, ..ALL }), [] as [&str; 0]);
+    }
+
+    #[test]
     fn what_the_machine_cannot_limit_is_not_asked_for() {
-        let none = Limits { memory: false, swap: false, cpu: false, pids: false };
+        let none = Limits { memory: false, swap: false, cpu: false, pids: false, io: false };
         assert_eq!(written(CgroupVersion::V2, none), [] as [&str; 0]);
         let no_swap = written(CgroupVersion::V1, Limits { swap: false, ..ALL });
         assert!(!no_swap.iter().any(|limit| limit.contains("memsw")));

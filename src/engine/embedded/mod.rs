@@ -243,7 +243,7 @@ impl Engine for EmbeddedEngine {
     }
 
     async fn capabilities(&self) -> Result<Capabilities, EngineError> {
-        Ok(capabilities::read())
+        Ok(capabilities::read(self.images.root()))
     }
 
     async fn create(&self, spec: &CellSpec) -> Result<Created, EngineError> {

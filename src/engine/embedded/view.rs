@@ -52,6 +52,11 @@ pub struct View {
     pub made: Vec<(PathBuf, String)>,
 }
 
+/// Where programs are on this machine.
+pub fn programs() -> impl Iterator<Item = PathBuf> {
+    PROGRAMS.into_iter().map(|tree| Path::new("/").join(tree)).filter(|tree| tree.exists())
+}
+
 impl View {
     /// Reads what this machine has, for this cell.
     pub fn of_host(spec: &CellSpec) -> Self {

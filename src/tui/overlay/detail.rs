@@ -322,6 +322,9 @@ const fn meaning(kind: LimitKind) -> &'static str {
         LimitKind::MemoryMax => "memory maximum hit: the kernel had to take memory back before it gave more",
         LimitKind::OomKill => "OOM kill: there was none to take back, and the kernel killed a process of the cell",
         LimitKind::CpuThrottled => "CPU throttled: the share of a period was used up, and all waited for the next",
+        LimitKind::DiskRate => {
+            "disk rate reached: for a second a disk was used as fast as is allowed, and who asked waited"
+        }
         LimitKind::Deadline => "deadline: the time was over, and everything in the cell was killed",
         LimitKind::OutputCut(_) => "output cut: what was written beyond the limit was counted and not kept",
     }
@@ -337,6 +340,9 @@ fn figures(summary: &Summary, kind: LimitKind) -> Vec<(&'static str, Option<Stri
         LimitKind::MemoryMax | LimitKind::OomKill => vec![("peak", last.memory_peak.map(|peak| peak.to_string()))],
         LimitKind::CpuThrottled => {
             vec![("CPU used", last.cpu.map(time)), ("waited", last.throttled.map(time))]
+        }
+        LimitKind::DiskRate => {
+            vec![("read", last.read.map(|read| read.to_string())), ("written", last.written.map(|all| all.to_string()))]
         }
         LimitKind::Deadline => vec![],
         LimitKind::OutputCut(stream) => written(summary, stream),

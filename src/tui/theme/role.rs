@@ -138,7 +138,7 @@ impl Family {
         match layer {
             Layer::Network => Self::Network,
             Layer::Rootfs | Layer::Tmpfs | Layer::Landlock => Self::Files,
-            Layer::Memory | Layer::Cpu | Layer::Pids | Layer::Ulimits | Layer::Timeout | Layer::Output => {
+            Layer::Memory | Layer::Cpu | Layer::Pids | Layer::Io | Layer::Ulimits | Layer::Timeout | Layer::Output => {
                 Self::Resources
             }
             Layer::Caps | Layer::NoNewPrivs | Layer::User | Layer::Userns => Self::Privileges,

@@ -11,7 +11,7 @@ fn spec() -> CellSpec {
 
 fn ground() -> Ground {
     let capabilities = ["CAP_CHOWN", "CAP_KILL"].map(str::to_owned).to_vec();
-    let limits = Limits { memory: true, swap: true, cpu: true, pids: true };
+    let limits = Limits { memory: true, swap: true, cpu: true, pids: true, io: true };
     let cgroups = Some(CgroupVersion::V1);
     Ground {
         capabilities,
@@ -91,7 +91,7 @@ fn an_ordinary_user_s_cell_is_in_the_outer_namespace_unless_it_can_have_its_own(
 
 #[test]
 fn limits_that_cannot_be_had_are_not_asked_for() {
-    let none = Limits { memory: false, swap: false, cpu: false, pids: false };
+    let none = Limits { memory: false, swap: false, cpu: false, pids: false, io: false };
     let resources = config(&spec(), &Ground { limits: none, ..ground() }).unwrap()["linux"]["resources"].clone();
     assert_eq!(resources.as_object().unwrap().keys().collect::<Vec<_>>(), ["devices"]);
 }

@@ -52,7 +52,7 @@ impl Metric {
             Self::Cpu => &[LimitKind::CpuThrottled, LimitKind::Deadline],
             Self::Memory => &[LimitKind::MemoryMax, LimitKind::OomKill],
             Self::Pids => &[LimitKind::NprocReached, LimitKind::PidsRefused],
-            Self::Io => &[],
+            Self::Io => &[LimitKind::DiskRate],
         }
     }
 
@@ -212,6 +212,7 @@ fn letters(metric: Metric, log: &RunLog, axis: Axis) -> Vec<(usize, char, Role)>
 pub(super) fn sign(kind: LimitKind) -> (char, &'static str, Role) {
     match kind {
         LimitKind::CpuThrottled => ('T', "throttled", Role::Caution),
+        LimitKind::DiskRate => ('R', kind.what(), Role::Caution),
         LimitKind::Deadline => ('D', kind.what(), Role::Bad),
         LimitKind::MemoryMax => ('M', "maximum hit", Role::Caution),
         LimitKind::OomKill => ('O', kind.what(), Role::Bad),
