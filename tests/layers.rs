@@ -112,6 +112,35 @@ fn the_cpu_layer_throttles(engine: Engine) {
     assert!(share(&off) > share(&on), "{off}");
 }
 
+fn the_io_layer_slows_reading(engine: Engine) {
+    let (off, on) = pair(engine, "io", "4m", &["--timeout", "60s"], &Specimen::fixture("disk-read.py"));
+    assert!(off.limit("disk rate reached").is_none(), "{off}");
+    off.reached();
+    on.held().met("io", "disk rate reached");
+}
+
+/// Writes 8 MiB past the kernel's cache.
+const WRITER: &str = "
+import mmap, os, time
+file = os.open('/hotcell-io', os.O_WRONLY | os.O_CREAT | os.O_DIRECT, 0o600)
+os.unlink('/hotcell-io')
+piece = mmap.mmap(-1, 1 << 18)
+start = time.monotonic()
+for at in range(32):
+    os.pwritev(file, [piece], at << 18)
+print(f'{time.monotonic() - start:.3f}')
+";
+
+fn the_io_layer_slows_writing(engine: Engine) {
+    if matches!(engine, Engine::Embedded | Engine::EmbeddedRunc) {
+        // Nothing that such a cell can write lies on a disk.
+        return;
+    }
+    let (off, on) = pair(engine, "io", "4m", &["--timeout", "60s"], &Specimen::python(WRITER));
+    let [off, on] = [off, on].map(|report| report.stdout().trim().parse::<f64>().unwrap_or_else(|_| panic!("{report}")));
+    assert!(on > 1.5 && on > 2.0 * off, "{off} s without, {on} s with");
+}
+
 fn the_pids_layer_bounds_threads(engine: Engine) {
     // Podman has a limit of its own where none is asked for, and hotcell says so.
     let specimen = Specimen::fixture("pids.py");
@@ -396,7 +425,7 @@ fn under_native_enforcement_the_engines_own_filter_holds_and_nothing_is_seen(eng
 fn a_layer_that_the_engine_silently_drops_is_told_as_not_in_force(engine: Engine) {
     let liar =
         Liar::before(&engine.socket(), if engine == Engine::Docker { drop_everything } else { drop_all_of_podmans });
-    let report = Hotcell::at(&liar.address()).report(&Specimen::python("print('REACHED')"));
+    let report = Hotcell::at(&liar.address()).with(&["--layer", "io=4m"]).report(&Specimen::python("print('REACHED')"));
     report.reached();
     for dropped in DROPPED {
         if engine == Engine::Podman && ENGINES_OWN.contains(dropped) {
@@ -412,7 +441,7 @@ fn a_layer_that_the_engine_silently_drops_is_told_as_not_in_force(engine: Engine
     assert!(line.contains("not in force"), "{text}");
 }
 
-const DROPPED: &[&str] = &["network", "rootfs", "tmpfs", "memory", "cpu", "pids", "caps", "user", "ipc", "proc-masks"];
+const DROPPED: &[&str] = &["network", "rootfs", "tmpfs", "memory", "cpu", "pids", "io", "caps", "user", "ipc", "proc-masks"];
 
 /// What Podman has where nothing is asked for.
 const ENGINES_OWN: &[&str] = &["pids", "ipc"];
@@ -427,7 +456,17 @@ fn drop_everything(asked: &mut Value) {
     host["CapDrop"] = json!([]);
     host["MaskedPaths"] = json!([]);
     host["ReadonlyPaths"] = json!([]);
-    for limit in ["Memory", "MemorySwap", "MemorySwappiness", "NanoCpus", "CpuQuota", "CpuPeriod", "PidsLimit"] {
+    for limit in [
+        "Memory",
+        "MemorySwap",
+        "MemorySwappiness",
+        "NanoCpus",
+        "CpuQuota",
+        "CpuPeriod",
+        "PidsLimit",
+        "BlkioDeviceReadBps",
+        "BlkioDeviceWriteBps",
+    ] {
         host.as_object_mut().unwrap().remove(limit);
     }
 }
@@ -457,6 +496,8 @@ on_every_engine_and_runc!(
     the_tmpfs_layer_bounds_what_tmp_holds,
     the_memory_layer_kills_what_takes_too_much,
     the_cpu_layer_throttles,
+    the_io_layer_slows_reading,
+    the_io_layer_slows_writing,
     the_pids_layer_bounds_threads,
     a_pids_limit_that_only_the_engine_set_is_told_as_not_asked,
     a_fork_bomb_ends_quickly_and_the_pids_limit_is_told,

@@ -84,6 +84,27 @@ fn the_embedded_engine_cuts_a_cell_off_where_a_bridge_was_asked_for_and_says_so(
     assert_eq!(plan.spec(&place, None).network, CellNetwork::None);
 }
 
+#[test]
+fn the_io_layer_limits_the_disks_that_the_engine_has_and_says_why_where_there_are_none() {
+    let name = CellName("hotcell-0123456789ab".to_owned());
+    let place = CellPlace { name: &name, owner: "owner", cell_dir: "/run/cell".into(), sandbox: "/run/box".into() };
+    let mut policy = Policy::shipped("hardened").unwrap();
+    policy.set(Layer::Io, "4m").unwrap();
+    let on = |engine: &Capabilities| CellPlan::new(plan(policy.clone(), false).request, engine, &Kernel::default());
+    let plan = on(&engine());
+    assert_eq!(plan.spec(&place, None).disks, [(sda(), Bytes::mib(4))]);
+    assert_eq!(plan.disk_rate(), Some(Bytes::mib(4)));
+    let two = on(&Capabilities { disks: Ok(vec![sda(), Disk { number: (8, 16), ..sda() }]), ..engine() });
+    assert_eq!((two.spec(&place, None).disks.len(), two.disk_rate()), (2, Some(Bytes::mib(8))));
+    let limits = Limits { io: false, ..engine().limits };
+    let diskless = Capabilities { disks: Err("none".to_owned()), ..engine() };
+    for (engine, reason) in [(diskless, "none"), (Capabilities { limits, ..engine() }, "no io controller")] {
+        let plan = on(&engine);
+        assert!(plan.unavailable[&Layer::Io].contains(reason), "{reason}");
+        assert_eq!((plan.spec(&place, None).disks, plan.disk_rate()), (Vec::new(), None));
+    }
+}
+
 /// Whether a cell that was made under `made` stays warm under `next`.
 fn fits(made: &CellPlan, next: &CellPlan, argv: [&str; 2]) -> bool {
     let name = CellName("hotcell-0123456789ab".to_owned());

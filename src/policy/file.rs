@@ -279,7 +279,7 @@ mod tests {
         for (text, message) in [
             (
                 "cpu = 1\nmemry = \"1g\"",
-                "my.toml:2:1: key `memry`: no such layer (did you mean `memory`?): allowed: network, rootfs, tmpfs, memory, cpu, pids, caps, no-new-privs, seccomp, apparmor, selinux, landlock, ulimits, user, userns, ipc, env, proc-masks, runtime, timeout, output, extends, summary",
+                "my.toml:2:1: key `memry`: no such layer (did you mean `memory`?): allowed: network, rootfs, tmpfs, memory, cpu, pids, io, caps, no-new-privs, seccomp, apparmor, selinux, landlock, ulimits, user, userns, ipc, env, proc-masks, runtime, timeout, output, extends, summary",
             ),
             (
                 "memory = \"64x\"",
@@ -340,7 +340,7 @@ mod tests {
             ),
             (
                 "\"\\u001b[2J\" = 1",
-                "my.toml:1:1: key `\\x1b[2J`: no such layer: allowed: network, rootfs, tmpfs, memory, cpu, pids, caps, no-new-privs, seccomp, apparmor, selinux, landlock, ulimits, user, userns, ipc, env, proc-masks, runtime, timeout, output, extends, summary",
+                "my.toml:1:1: key `\\x1b[2J`: no such layer: allowed: network, rootfs, tmpfs, memory, cpu, pids, io, caps, no-new-privs, seccomp, apparmor, selinux, landlock, ulimits, user, userns, ipc, env, proc-masks, runtime, timeout, output, extends, summary",
             ),
         ] {
             assert_eq!(Policy::parse("my.toml", text).unwrap_err().to_string(), message);

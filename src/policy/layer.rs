@@ -264,7 +264,7 @@ mod tests {
     fn a_misspelt_name_is_answered_with_the_nearest_and_with_all() {
         assert_eq!(
             Layer::from_name("memry").unwrap_err().to_string(),
-            "`memry` is no layer (did you mean `memory`?): allowed: network, rootfs, tmpfs, memory, cpu, pids, caps, no-new-privs, seccomp, apparmor, selinux, landlock, ulimits, user, userns, ipc, env, proc-masks, runtime, timeout, output"
+            "`memry` is no layer (did you mean `memory`?): allowed: network, rootfs, tmpfs, memory, cpu, pids, io, caps, no-new-privs, seccomp, apparmor, selinux, landlock, ulimits, user, userns, ipc, env, proc-masks, runtime, timeout, output"
         );
         assert!(
             Layer::from_name("kitchen\x1b[31m")

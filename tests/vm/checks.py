@@ -130,6 +130,8 @@ def pairs():
         pair("cpu", "cpu-burn.py", "--layer", "cpu=0.3", "--timeout", "60s", met="CPU throttled")
         pair("rootfs", "write-etc.py", "--without", "user")
         pair("caps", "caps-chown.py", "--without", "user")
+    if not ROOTLESS:
+        pair("io", "disk-read.py", "--layer", "io=1m", "--timeout", "60s", met="disk rate reached")
     if SCOPE == "short":
         return
     # An emulated CPU's clocks drift apart: well below the specimen's mark, not just below.

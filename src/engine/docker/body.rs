@@ -227,6 +227,19 @@ mod tests {
     }
 
     #[test]
+    fn each_disk_is_limited_both_ways_by_its_node() {
+        let limited = |disks| {
+            let host = host(&CellSpec { disks, ..spec() }, EngineKind::Docker, false);
+            assert_eq!(host.blkio_device_read_bps, host.blkio_device_write_bps);
+            host.blkio_device_read_bps
+        };
+        let disk = Disk { node: PathBuf::from("/dev/sda"), number: (8, 0) };
+        let throttle = ThrottleDevice { path: Some("/dev/sda".to_owned()), rate: Some(4096) };
+        assert_eq!(limited(vec![(disk, Bytes(4096))]), Some(vec![throttle]));
+        assert_eq!(limited(Vec::new()), None);
+    }
+
+    #[test]
     fn podman_s_own_tmpfs_on_a_read_only_root_are_covered_but_for_the_one_asked_for() {
         let tmpfs = host(&spec(), EngineKind::Podman, false).tmpfs.unwrap();
         assert_eq!(tmpfs["/tmp"], "rw,noexec,size=1024");

@@ -339,7 +339,7 @@ mod tests {
                 " ptrace() = EPERM                                  ×1           − –",
                 " bpf(0) = EPERM                                    –            + ×1",
                 " = 6 facts the same",
-                " = 20 layers the same",
+                " = 21 layers the same",
                 " = 10 figures the same",
             ]
         );

@@ -56,6 +56,12 @@ fn limits_are_in_the_specifications_units() {
     assert_eq!(resources["memory"], json!({ "limit": 1000, "swap": 1024 }), "swap counts beyond memory");
     assert_eq!(resources["cpu"], json!({ "quota": 50_000, "period": 100_000 }));
     assert_eq!(resources["pids"], json!({ "limit": 64 }));
+    assert!(resources["blockIO"].is_null());
+    let disk = Disk { node: "/dev/sda".into(), number: (8, 0) };
+    let resources = written(&CellSpec { disks: vec![(disk, Bytes(4096))], ..spec() })["linux"]["resources"].clone();
+    let throttle = json!([{ "major": 8, "minor": 0, "rate": 4096 }]);
+    let both = json!({ "throttleReadBpsDevice": throttle, "throttleWriteBpsDevice": throttle });
+    assert_eq!(resources["blockIO"], both);
     let limits = Limits { swap: false, ..ground().limits };
     let ground = Ground { limits, ..ground() };
     assert!(config(&spec(), &ground).unwrap()["linux"]["resources"]["memory"]["swap"].is_null());

@@ -224,7 +224,7 @@ fn a_drill_tells_each_probe_as_it_comes_and_a_probe_is_loaded_from_it() {
     assert!(matches!(effects[..], [Effect::Drill { .. }]));
     fixture::tell_batch(&mut state, fixture::tried("fork-bomb.py", Finding::NotContained("REACHED: 1000".to_owned())));
     let screen = fixture::screen(&state);
-    assert!(screen.contains("1 of 74") && screen.contains("NOT CONTAINED"), "{screen}");
+    assert!(screen.contains("1 of 75") && screen.contains("NOT CONTAINED"), "{screen}");
     press(&mut state, Command::Accept);
     assert!(notice(&state).contains("the drill goes on") && name(&state) == "exfiltrate.py");
     fixture::tell_batch(&mut state, News::Over(Ok(())));
