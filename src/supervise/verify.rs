@@ -235,6 +235,10 @@ fn io(plan: &CellPlan, reading: &Reading) -> Verdict {
         Ok(rates) if rates.is_empty() => return no("no disk's rate is limited"),
         Ok(rates) => rates,
     };
+    let root = procfs::mount_at(&reading.mounts, "/");
+    if let Some(root) = root.filter(|root| root.kind.starts_with("fuse")) {
+        return no(format!("its files come through {}, a process that the limit does not hold", root.kind));
+    }
     let asked = plan.request.policy.io.get();
     let is_met = |rate: Option<Bytes>| rate.is_some_and(|rate| asked.is_none_or(|asked| rate <= asked.rate));
     let is_slow = |disk: &&Disk| rates.get(&disk.number).is_some_and(|rates| is_met(rates.read) && is_met(rates.write));

@@ -68,6 +68,10 @@ pub fn capabilities(pong: &Pong, address: &str, info: &SystemInfo, host: &ThisHo
     }
     let rootless = pong.rootless || security.iter().any(|name| name == "rootless");
     let disks = match (local, rootless, &info.docker_root_dir) {
+        _ if info.driver.as_deref().is_some_and(|driver| driver.starts_with("fuse")) => {
+            Err("the engine's storage driver reads through a process of its own (FUSE), which no cell limits"
+                .to_owned())
+        }
         (true, false, Some(root)) => disk::holding(&[root]),
         (true, true, _) => Err("an engine without root is given no io controller".to_owned()),
         _ => Err("the engine's disks are another machine's: hotcell does not know them".to_owned()),
@@ -233,6 +237,17 @@ mod tests {
 
     fn told(kind: EngineKind, address: &str, info: &SystemInfo) -> Capabilities {
         capabilities(&Pong { kind, api_version: "1.41".to_owned(), rootless: false }, address, info, &here())
+    }
+
+    #[test]
+    fn disks_are_known_of_an_engine_of_root_on_this_machine_that_reads_them_itself() {
+        let root = SystemInfo { docker_root_dir: Some("/proc".to_owned()), security_options: None, ..info() };
+        let told = |address, info: SystemInfo| told(EngineKind::Docker, address, &info).disks.unwrap_err();
+        assert_eq!(told("unix:///run/docker.sock", root.clone()), "/proc lies on no disk of its own");
+        assert!(told("tcp://lab:2376", root.clone()).contains("another machine's"));
+        assert!(told("unix:///run/docker.sock", info()).contains("without root"));
+        let fuse = SystemInfo { driver: Some("fuse-overlayfs".to_owned()), ..root };
+        assert!(told("unix:///run/docker.sock", fuse).contains("FUSE"));
     }
 
     #[test]
