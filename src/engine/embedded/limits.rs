@@ -62,7 +62,7 @@ pub fn of(spec: &CellSpec, ground: &Ground) -> Vec<Limit> {
         let (Disk { number: (major, minor), .. }, Bytes(rate)) = (disk, rate);
         match version {
             CgroupVersion::V1 => {
-                limits.extend(disk::V1_RATES.map(|file| Limit::new("blkio", file, format!("{major}:{minor} {rate}"))))
+                limits.extend(disk::V1_RATES.map(|file| Limit::new("blkio", file, format!("{major}:{minor} {rate}"))));
             }
             CgroupVersion::V2 => {
                 limits.push(Limit::new("io", "io.max", format!("{major}:{minor} rbps={rate} wbps={rate}")));
