@@ -198,12 +198,6 @@ impl CellPlan {
         io.iter().flat_map(|io| self.disks.iter().map(|disk| (disk.clone(), io.rate))).collect()
     }
 
-    /// The same, all disks together; `None` where there is no limit.
-    pub fn disk_rate(&self) -> Option<Bytes> {
-        let rates = self.disk_rates();
-        (!rates.is_empty()).then(|| Bytes(rates.iter().fold(0, |all, (_, rate)| rate.0.saturating_add(all))))
-    }
-
     /// The environment of the specimen.
     pub fn env(&self) -> Vec<String> {
         let mut env: BTreeMap<String, String> =

@@ -5,6 +5,7 @@
 mod common;
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use common::host::{self, Segment};
 use common::liar::Liar;
@@ -128,6 +129,29 @@ fn the_io_layer_slows_reading_or_says_why_not(engine: Engine) {
     if let Some((off, on)) = io_pair(engine, &Specimen::fixture("disk-read.py")) {
         assert!(off.reached().limit("disk rate reached").is_none(), "{off}");
         on.held().met("io", "disk rate reached");
+    }
+}
+
+/// Asks for 64 MiB of a disk at once, which take a minute at the rate.
+const GREEDY: &str = "
+import mmap, os, threading
+with open('/proc/self/maps') as maps:
+    mapped = {line.split()[-1] for line in maps if '/lib' in line or '/bin' in line}
+largest = max(mapped, key=os.path.getsize)
+piece = mmap.mmap(-1, 1 << 22)
+def read():
+    os.preadv(os.open(largest, os.O_RDONLY | os.O_DIRECT), [piece], 0)
+for _ in range(16):
+    threading.Thread(target=read).start()
+";
+
+fn the_io_layer_keeps_no_specimen_beyond_its_deadline(engine: Engine) {
+    let started = Instant::now();
+    let report = Hotcell::bare(engine).with(&["--layer", "io=1m", "--timeout", "1s"]).report(&Specimen::python(GREEDY));
+    if report.layer("io")["unavailable"].is_null() {
+        report.tells_layer("io", true, true);
+        assert_eq!(report.status(), 124, "{report}");
+        assert!(started.elapsed() < Duration::from_secs(15), "{:?}: {report}", started.elapsed());
     }
 }
 
@@ -435,8 +459,11 @@ fn under_native_enforcement_the_engines_own_filter_holds_and_nothing_is_seen(eng
 fn a_layer_that_the_engine_silently_drops_is_told_as_not_in_force(engine: Engine) {
     let liar =
         Liar::before(&engine.socket(), if engine == Engine::Docker { drop_everything } else { drop_all_of_podmans });
-    let report = Hotcell::at(&liar.address()).report(&Specimen::python("print('REACHED')"));
+    let report = Hotcell::at(&liar.address()).with(&["--layer", "io=4m"]).report(&Specimen::python("print('REACHED')"));
     report.reached();
+    if report.layer("io")["unavailable"].is_null() {
+        report.tells_layer("io", true, false);
+    }
     for dropped in DROPPED {
         if engine == Engine::Podman && ENGINES_OWN.contains(dropped) {
             continue;
@@ -466,7 +493,8 @@ fn drop_everything(asked: &mut Value) {
     host["CapDrop"] = json!([]);
     host["MaskedPaths"] = json!([]);
     host["ReadonlyPaths"] = json!([]);
-    for limit in ["Memory", "MemorySwap", "MemorySwappiness", "NanoCpus", "CpuQuota", "CpuPeriod", "PidsLimit"] {
+    let limits = ["Memory", "MemorySwap", "MemorySwappiness", "NanoCpus", "CpuQuota", "CpuPeriod", "PidsLimit"];
+    for limit in limits.into_iter().chain(["BlkioDeviceReadBps", "BlkioDeviceWriteBps"]) {
         host.as_object_mut().unwrap().remove(limit);
     }
 }
@@ -497,6 +525,7 @@ on_every_engine_and_runc!(
     the_memory_layer_kills_what_takes_too_much,
     the_cpu_layer_throttles,
     the_io_layer_slows_reading_or_says_why_not,
+    the_io_layer_keeps_no_specimen_beyond_its_deadline,
     the_pids_layer_bounds_threads,
     a_pids_limit_that_only_the_engine_set_is_told_as_not_asked,
     a_fork_bomb_ends_quickly_and_the_pids_limit_is_told,

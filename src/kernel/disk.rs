@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{major, minor};
@@ -59,7 +59,7 @@ pub fn rates_v2(text: &str) -> BTreeMap<Number, Rates> {
 }
 
 /// Each line's disk, and what is said of it.
-fn lines(text: &str) -> impl Iterator<Item = (Number, &str)> {
+pub(super) fn lines(text: &str) -> impl Iterator<Item = (Number, &str)> {
     text.lines().filter_map(|line| line.split_once(' ')).filter_map(|(disk, rest)| Some((number(disk)?, rest)))
 }
 
@@ -92,8 +92,9 @@ fn source(path: &Path) -> Option<u64> {
     let path = path.canonicalize().ok()?;
     let mounts = procfs::mounts(std::process::id()).ok()?;
     let mount = mounts.iter().filter(|mount| path.starts_with(&mount.point)).max_by_key(|mount| mount.point.len())?;
-    let node = fs::metadata(&mount.source).ok()?;
-    Some(node.rdev()).filter(|device| major(*device) != 0)
+    let source = Path::new(&mount.source);
+    let node = fs::metadata(source).ok().filter(|node| source.is_absolute() && node.file_type().is_block_device())?;
+    Some(node.rdev())
 }
 
 /// The disk of this number, or the one that it is a partition of.

@@ -93,15 +93,14 @@ fn the_io_layer_limits_the_disks_that_the_engine_has_and_says_why_where_there_ar
     let on = |engine: &Capabilities| CellPlan::new(plan(policy.clone(), false).request, engine, &Kernel::default());
     let plan = on(&engine());
     assert_eq!(plan.spec(&place, None).disks, [(sda(), Bytes::mib(4))]);
-    assert_eq!(plan.disk_rate(), Some(Bytes::mib(4)));
     let two = on(&Capabilities { disks: Ok(vec![sda(), Disk { number: (8, 16), ..sda() }]), ..engine() });
-    assert_eq!((two.spec(&place, None).disks.len(), two.disk_rate()), (2, Some(Bytes::mib(8))));
+    assert_eq!(two.spec(&place, None).disks.len(), 2);
     let limits = Limits { io: false, ..engine().limits };
     let diskless = Capabilities { disks: Err("none".to_owned()), ..engine() };
     for (engine, reason) in [(diskless, "none"), (Capabilities { limits, ..engine() }, "no io controller")] {
         let plan = on(&engine);
         assert!(plan.unavailable[&Layer::Io].contains(reason), "{reason}");
-        assert_eq!((plan.spec(&place, None).disks, plan.disk_rate()), (Vec::new(), None));
+        assert_eq!(plan.spec(&place, None).disks, []);
     }
 }
 

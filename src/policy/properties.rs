@@ -41,7 +41,7 @@ prop_compose! {
         network in select(vec![NetworkMode::None, NetworkMode::Bridge]),
         (tmpfs_size, exec) in (size(4096, i64::MAX as u64), any::<bool>()),
         (limit_, swap) in (size(Memory::LEAST.0, 1 << 61), size(0, 1 << 61)),
-        (cpu, pids, io) in (10_u32..=u32::MAX, 2_u32..=4_194_304, size(4096, i64::MAX as u64)),
+        (cpu, pids, io) in (10_u32..=u32::MAX, 2_u32..=4_194_304, size(1 << 18, i64::MAX as u64)),
         keep in btree_set(cap(), 0..4),
         seccomp in seccomp(),
         (read_exec, write, tcp) in (paths(), paths(), any::<bool>()),

@@ -187,9 +187,9 @@ pub struct Io {
 
 impl Setting for Io {
     fn parse(raw: &Raw, _: &Self) -> Result<Self, ValueError> {
-        // Below a page a second a cell would not start.
-        let text = raw.one("a size from 4k, such as 20m: so many bytes a second")?;
-        bytes_within(text, Bytes::kib(4), Bytes(i64::MAX as u64)).map(|rate| Self { rate })
+        // With less, what a cell needs to start would take minutes where it is in no cache.
+        let text = raw.one("a size from 256k, such as 20m: so many bytes a second")?;
+        bytes_within(text, Bytes::kib(256), Bytes(i64::MAX as u64)).map(|rate| Self { rate })
     }
 
     fn text(&self) -> String {

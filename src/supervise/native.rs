@@ -45,8 +45,7 @@ pub async fn run(cell: &Cell, run: &Run<'_>, streams: Attached, stdin: Stdin) ->
     });
     run.tell(cell.facts(plan::facts(run.specimen), layers(cell, pid, cgroup.as_ref()), outcomes)).await;
     run.tell(EventKind::Started { pid: pid.unwrap_or(0) }).await;
-    let sampler = cgroup.filter(Cgroup::is_apart).map(|cgroup| Sampler::new(cgroup.meters(), &cell.plan));
-    Ok(Watch::new(cell, run, sampler).watch(streams, stdin).await)
+    Ok(Watch::new(cell, run, cgroup.filter(Cgroup::is_apart)).watch(streams, stdin).await)
 }
 
 fn layers(cell: &Cell, pid: Option<u32>, cgroup: Option<&Cgroup>) -> Vec<LayerState> {
@@ -62,17 +61,19 @@ fn layers(cell: &Cell, pid: Option<u32>, cgroup: Option<&Cgroup>) -> Vec<LayerSt
 struct Watch<'a> {
     cell: &'a Cell,
     run: &'a Run<'a>,
+    cgroup: Option<Cgroup>,
     sampler: Option<Sampler>,
     outboxes: [Outbox; 2],
     warnings: Vec<String>,
 }
 
 impl<'a> Watch<'a> {
-    fn new(cell: &'a Cell, run: &'a Run<'a>, sampler: Option<Sampler>) -> Self {
+    fn new(cell: &'a Cell, run: &'a Run<'a>, cgroup: Option<Cgroup>) -> Self {
+        let sampler = cgroup.as_ref().map(|cgroup| Sampler::new(cgroup, cell.plan.nproc()));
         let caps = cell.plan.output_caps();
         let outboxes = [(Stream::Stdout, caps.stdout), (Stream::Stderr, caps.stderr)]
             .map(|(stream, cap)| Outbox::new(stream, cap, run.clock.clone(), run.events.clone()));
-        Self { cell, run, sampler, outboxes, warnings: Vec::new() }
+        Self { cell, run, cgroup, sampler, outboxes, warnings: Vec::new() }
     }
 
     async fn watch(mut self, streams: Attached, stdin: Stdin) -> Ended {
@@ -109,6 +110,8 @@ impl<'a> Watch<'a> {
                 }
                 () = sleep_until(kill_at.unwrap_or_else(Instant::now)), if kill_at.is_some() && code.is_none() => {
                     kill_at = Some(Instant::now() + KILL_AGAIN);
+                    // What waits for a slowed disk cannot be killed.
+                    drop(self.cgroup.as_ref().map(Cgroup::free_disks));
                     let _ = cell.site.engine.kill(&cell.name).await;
                 }
                 _ = samples.tick() => self.sample(),

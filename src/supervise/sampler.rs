@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::kernel::cgroup::{Hits, Meters};
-use crate::plan::CellPlan;
+use crate::kernel::cgroup::{Cgroup, Hits, Meters};
+use crate::kernel::disk::{Number, Rates};
 use crate::policy::Bytes;
 use crate::run::{EventKind, Limit, LimitKind, Sample};
 
@@ -20,16 +20,16 @@ pub struct Sampler {
     told: Hits,
     nproc: Option<u64>,
     nproc_told: bool,
-    disks: Option<DiskPace>,
+    disks: Vec<DiskPace>,
 }
 
-/// How fast the disks are used, measured against what is allowed: the kernel counts no waiting for them.
+/// How fast one disk is used, measured against its limit: the kernel counts no waiting for it.
 struct DiskPace {
-    /// Most bytes a second that are read, and that are written.
-    rate: Bytes,
+    disk: Number,
+    rates: Rates,
     /// When the present measure began, and what had been read and written by then.
     since: Option<(Duration, [u64; 2])>,
-    /// In how many measures the rate was reached.
+    /// In how many measures a rate was reached.
     reached: u64,
 }
 
@@ -37,29 +37,35 @@ impl DiskPace {
     /// What is measured at a time. Shorter, what one wait lets through at once would blur it.
     const MEASURE: Duration = Duration::from_secs(1);
 
-    /// A reading: true where a measure ends with it in which the rate was reached.
-    fn read(&mut self, at: Duration, sample: &Sample) -> bool {
-        let now = [sample.read, sample.written].map(|bytes| bytes.map_or(0, |bytes| bytes.0));
+    fn of((disk, rates): (Number, Rates)) -> Self {
+        Self { disk, rates, since: None, reached: 0 }
+    }
+
+    /// A reading: true where a measure ends with it in which a rate was reached.
+    fn read(&mut self, at: Duration, now: [u64; 2]) -> bool {
         let (since, before) = *self.since.get_or_insert((at, now));
         let passed = at.saturating_sub(since);
         if passed < Self::MEASURE {
             return false;
         }
         self.since = Some((at, now));
-        let most = u128::from(self.rate.0) * passed.as_millis() / 1000;
-        let reached = now.into_iter().zip(before).any(|(now, before)| u128::from(now - before) >= most * 9 / 10);
+        let is_reached = |way: usize, rate: Option<Bytes>| {
+            let most = rate.map(|rate| u128::from(rate.0) * passed.as_millis() / 1000);
+            most.is_some_and(|most| u128::from(now[way].saturating_sub(before[way])) >= most * 9 / 10)
+        };
+        let reached = is_reached(0, self.rates.read) || is_reached(1, self.rates.write);
         self.reached += u64::from(reached);
         reached
     }
 }
 
 impl Sampler {
-    /// Starts from the present reading of a cell that was made by this plan.
-    pub fn new(meters: Meters, plan: &CellPlan) -> Self {
+    /// Starts from the present reading; `nproc` is the specimen's `RLIMIT_NPROC`, where it has one.
+    pub fn new(cgroup: &Cgroup, nproc: Option<u64>) -> Self {
+        let meters = cgroup.meters();
         let (sample, base) = meters.read();
-        let disks = plan.disk_rate().map(|rate| DiskPace { rate, since: None, reached: 0 });
-        let (told, nproc) = (Hits::default(), plan.nproc());
-        Self { meters, base, base_pids: sample.pids_peak, told, nproc, nproc_told: false, disks }
+        let disks = cgroup.disk_rates().unwrap_or_default().into_iter().map(DiskPace::of).collect();
+        Self { meters, base, base_pids: sample.pids_peak, told: Hits::default(), nproc, nproc_told: false, disks }
     }
 
     /// Reads now: the sample, and each limit whose count has risen, by then.
@@ -82,7 +88,7 @@ impl Sampler {
             (LimitKind::OomKill, oom_kills),
             (LimitKind::CpuThrottled, throttled),
             (LimitKind::NprocReached, u64::from(self.nproc_told)),
-            (LimitKind::DiskRate, self.disks.as_ref().map_or(0, |pace| pace.reached)),
+            (LimitKind::DiskRate, self.disks_reached()),
         ];
         let met = counts.into_iter().filter(|(_, count)| *count > 0);
         met.map(|(kind, count)| EventKind::Limit(Limit { kind, count, at })).collect()
@@ -100,9 +106,21 @@ impl Sampler {
             risen(LimitKind::OomKill, now.oom_kills, base.oom_kills, &mut told.oom_kills),
             risen(LimitKind::CpuThrottled, now.throttled, base.throttled, &mut told.throttled),
         ];
-        let disks = self.disks.as_mut();
-        let disks = disks.and_then(|pace| pace.read(at, sample).then_some((LimitKind::DiskRate, pace.reached)));
+        let disks = self.disk_rate_reached(at);
         hits.into_iter().chain([self.nproc_reached(sample), disks]).flatten()
+    }
+
+    fn disk_rate_reached(&mut self, at: Duration) -> Option<(LimitKind, u64)> {
+        let moved = if self.disks.is_empty() { return None } else { self.meters.disks() };
+        let mut reached = false;
+        for pace in &mut self.disks {
+            reached |= pace.read(at, moved.get(&pace.disk).copied().unwrap_or_default());
+        }
+        reached.then(|| (LimitKind::DiskRate, self.disks_reached()))
+    }
+
+    fn disks_reached(&self) -> u64 {
+        self.disks.iter().map(|pace| pace.reached).sum()
     }
 
     /// The kernel counts no refusals of `RLIMIT_NPROC`; that as many processes as it allows were there is what can be
@@ -123,16 +141,15 @@ mod tests {
 
     #[test]
     fn a_disk_s_rate_is_reached_in_a_whole_second_at_nine_tenths_of_it_in_either_way() {
-        let mut pace = DiskPace { rate: Bytes(1000), since: None, reached: 0 };
-        let mut read = |ms, read, written| {
-            let sample = Sample { read: Some(Bytes(read)), written: Some(Bytes(written)), ..Sample::default() };
-            pace.read(Duration::from_millis(ms), &sample)
-        };
+        let rates = Rates { read: Some(Bytes(1000)), write: Some(Bytes(1000)) };
+        let mut pace = DiskPace::of(((8, 0), rates));
+        let mut read = |ms, read, written| pace.read(Duration::from_millis(ms), [read, written]);
         assert!(!read(100, 5000, 0), "what the runtime read before is not the specimen's");
         assert!(!read(1050, 6000, 0), "no second has passed");
         assert!(read(1150, 6000, 0));
         assert!(!read(2150, 6899, 899), "less than nine tenths of each");
         assert!(read(3150, 6899, 1799));
+        assert!(!read(4150, 0, 0), "a group that is gone has moved nothing");
         assert_eq!(pace.reached, 2);
     }
 }

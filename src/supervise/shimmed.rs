@@ -125,12 +125,11 @@ pub async fn run(cell: &Cell, run: &Run<'_>, link: Link, stdin: Stdin, orders: O
         [(stdout, Stream::Stdout, caps.stdout), (stderr, Stream::Stderr, caps.stderr)].map(|(pipe, stream, cap)| {
             tokio::spawn(drain(pipe, Outbox::new(stream, cap, run.clock.clone(), run.events.clone())))
         });
-    let sampler = cgroup.map(|cgroup| Sampler::new(cgroup.meters(), &cell.plan));
     run.clock.start();
     link.send_tag(tag::GO).await?;
     run.tell(EventKind::Started { pid }).await;
 
-    let mut watch = Watch::new(cell, run, link, sampler, kill_cell);
+    let mut watch = Watch::new(cell, run, link, cgroup, kill_cell);
     let end = watch.watch(calls_held).await;
     let backlog = Backlog { events: Vec::new(), listener, outcomes, drains: drains.into() };
     Ok(watch.finish(end, &argv, backlog).await)
@@ -179,6 +178,7 @@ struct Watch<'a> {
     cell: &'a Cell,
     run: &'a Run<'a>,
     link: Link,
+    cgroup: Option<Cgroup>,
     sampler: Option<Sampler>,
     /// The listener must kill and may not.
     kill_cell: Arc<Notify>,
@@ -199,12 +199,13 @@ struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     /// Of a specimen that was just let go.
-    fn new(cell: &'a Cell, run: &'a Run<'a>, link: Link, sampler: Option<Sampler>, kill_cell: Arc<Notify>) -> Self {
+    fn new(cell: &'a Cell, run: &'a Run<'a>, link: Link, cgroup: Option<Cgroup>, kill_cell: Arc<Notify>) -> Self {
         Self {
             cell,
             run,
             link,
-            sampler,
+            sampler: cgroup.as_ref().map(|cgroup| Sampler::new(cgroup, cell.plan.nproc())),
+            cgroup,
             kill_cell,
             cut: Cut::Not,
             kill_at: cell.plan.deadline().map(|deadline| Instant::now() + deadline + DEADLINE_GRACE),
@@ -309,7 +310,13 @@ impl<'a> Watch<'a> {
             self.cut = Cut::Deadline;
         }
         self.kill_at = Some(Instant::now() + STOP_GRACE);
+        self.free_disks();
         let _ = self.cell.site.engine.kill(&self.cell.name).await;
+    }
+
+    /// What waits for a slowed disk cannot be killed. Where the group may not be written, it dies once it is served.
+    fn free_disks(&self) {
+        drop(self.cgroup.as_ref().map(Cgroup::free_disks));
     }
 
     fn sample(&mut self) {
@@ -339,6 +346,7 @@ impl<'a> Watch<'a> {
         let at = now.min(duration + self.stood_for);
         backlog.events.extend(self.sampler.iter_mut().flat_map(|sampler| sampler.read(at)));
         backlog.events.extend(self.sampler.iter().flat_map(|sampler| sampler.totals(at)));
+        self.free_disks();
         let outcome = self.outcome(end, argv).await;
         if outcome == Outcome::TimedOut {
             backlog.events.push(EventKind::Limit(Limit { kind: LimitKind::Deadline, count: 1, at }));

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::apparmor::Confinement;
 use crate::kernel::cgroup::Cgroup;
-use crate::kernel::disk::{Disk, Number, Rates};
+use crate::kernel::disk::{self, Disk, Number, Rates};
 use crate::kernel::procfs::{self, Mount, Status};
 use crate::plan::CellPlan;
 use crate::policy::{Bytes, Layer, Millicores, NetworkMode, Policy};
@@ -239,12 +239,20 @@ fn io(plan: &CellPlan, reading: &Reading) -> Verdict {
     if let Some(root) = root.filter(|root| root.kind.starts_with("fuse")) {
         return no(format!("its files come through {}, a process that the limit does not hold", root.kind));
     }
+    // Where an overlay keeps what is written tells where its files are.
+    let upper = root.filter(|root| root.kind == "overlay").and_then(|root| root.value("upperdir"));
+    let cells_own = upper.and_then(|upper| disk::holding(&[upper]).ok()).unwrap_or_default();
+    let disks: Vec<&Disk> =
+        plan.disks.iter().chain(cells_own.iter().filter(|disk| !plan.disks.contains(disk))).collect();
+    if disks.is_empty() {
+        return no("not on any disk that the cell's files are known to lie on");
+    }
     let asked = plan.request.policy.io.get();
     let is_met = |rate: Option<Bytes>| rate.is_some_and(|rate| asked.is_none_or(|asked| rate <= asked.rate));
-    let is_slow = |disk: &&Disk| rates.get(&disk.number).is_some_and(|rates| is_met(rates.read) && is_met(rates.write));
-    match plan.disks.iter().find(|disk| !is_slow(disk)) {
+    let is_slow = |disk: &Disk| rates.get(&disk.number).is_some_and(|rates| is_met(rates.read) && is_met(rates.write));
+    match disks.iter().find(|disk| !is_slow(disk)) {
         Some(disk) => no(format!("{} is not limited so", disk.node.display())),
-        None => yes(plan.disks.iter().map(|disk| told(disk, rates[&disk.number])).collect::<Vec<_>>().join(", ")),
+        None => yes(disks.iter().map(|disk| told(disk, rates[&disk.number])).collect::<Vec<_>>().join(", ")),
     }
 }
 

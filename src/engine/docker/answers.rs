@@ -73,8 +73,8 @@ pub fn capabilities(pong: &Pong, address: &str, info: &SystemInfo, host: &ThisHo
                 .to_owned())
         }
         (true, false, Some(root)) => disk::holding(&[root]),
-        (true, true, _) => Err("an engine without root is given no io controller".to_owned()),
-        _ => Err("the engine's disks are another machine's: hotcell does not know them".to_owned()),
+        (true, true, _) => Err("hotcell limits disks through engines of root only".to_owned()),
+        _ => Err("the engine is not known to run on this machine: neither are its disks".to_owned()),
     };
     let default_runtime = info.default_runtime.clone().unwrap_or_default();
     let registered: BTreeMap<&String, &Runtime> = info.runtimes.iter().flatten().collect();
@@ -244,8 +244,8 @@ mod tests {
         let root = SystemInfo { docker_root_dir: Some("/proc".to_owned()), security_options: None, ..info() };
         let told = |address, info: SystemInfo| told(EngineKind::Docker, address, &info).disks.unwrap_err();
         assert_eq!(told("unix:///run/docker.sock", root.clone()), "/proc lies on no disk of its own");
-        assert!(told("tcp://lab:2376", root.clone()).contains("another machine's"));
-        assert!(told("unix:///run/docker.sock", info()).contains("without root"));
+        assert!(told("tcp://lab:2376", root.clone()).contains("not known to run"));
+        assert!(told("unix:///run/docker.sock", info()).contains("of root only"));
         let fuse = SystemInfo { driver: Some("fuse-overlayfs".to_owned()), ..root };
         assert!(told("unix:///run/docker.sock", fuse).contains("FUSE"));
     }

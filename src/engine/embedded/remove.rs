@@ -12,6 +12,7 @@ use super::cgroups::Groups;
 use super::ended;
 use super::monitor::SUBCOMMAND as MONITOR_SUBCOMMAND;
 use super::place::{Place, Process, Role, kill, open};
+use crate::kernel::cgroup::Cgroup;
 
 /// How long a cell's processes may take to die.
 const DYING: Duration = Duration::from_secs(10);
@@ -27,6 +28,8 @@ const LOOK: Duration = Duration::from_millis(2);
 /// # Errors
 /// When a process does not die, or something cannot be removed.
 pub async fn remove(place: &Place) -> io::Result<()> {
+    // Where there are no groups there are no rates.
+    let _ = Cgroup::at(&place.cgroup()).and_then(|cgroup| cgroup.free_disks());
     let until = Instant::now() + DYING;
     while !is_dead(place).await? {
         if Instant::now() > until {

@@ -1,11 +1,13 @@
 //! What a control group's files tell of use and of limits that were met.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use super::Cgroup;
 use crate::engine::CgroupVersion;
+use crate::kernel::disk::{self, Number};
 use crate::policy::Bytes;
 use crate::run::Sample;
 
@@ -46,7 +48,10 @@ impl Meters {
         let v2 = self.version == CgroupVersion::V2;
         let throttling = text(self.throttling.as_ref());
         let throttled_periods = keyed(&throttling, "nr_throttled");
-        let (read, written) = parse_io(&text(self.io.as_ref()), self.version);
+        let io = text(self.io.as_ref());
+        let moved = parse_io(&io);
+        // A group of version 2 says nothing before its first use of a disk.
+        let all = |way: usize| (!io.is_empty()).then(|| Bytes(moved.values().map(|ways| ways[way]).sum()));
         let sample = Sample {
             memory: number(self.memory.as_ref()).map(Bytes),
             memory_peak: number(self.memory_peak.as_ref()).map(Bytes),
@@ -63,8 +68,8 @@ impl Meters {
             },
             pids: number(self.pids.as_ref()),
             pids_peak: number(self.pids_peak.as_ref()),
-            read: read.map(Bytes),
-            written: written.map(Bytes),
+            read: all(0),
+            written: all(1),
         };
         let hits = Hits {
             pids: keyed(&text(self.pids_events.as_ref()), "max").unwrap_or(0),
@@ -81,6 +86,11 @@ impl Meters {
 }
 
 impl Meters {
+    /// Bytes read and written so far, by disk; empty once the group is gone.
+    pub fn disks(&self) -> BTreeMap<Number, [u64; 2]> {
+        parse_io(&text(self.io.as_ref()))
+    }
+
     /// v1's counts of failed charges. Linux 6.18 was seen to leave them at 0; that the peak is the limit then tells that
     /// it was met at least once.
     fn v1_memory_hits(&self, peak: Option<Bytes>) -> u64 {
@@ -106,28 +116,19 @@ fn keyed(text: &str, key: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
 }
 
-/// Bytes read and written, all devices together.
-fn parse_io(text: &str, version: CgroupVersion) -> (Option<u64>, Option<u64>) {
-    let sum = |figures: Vec<u64>| (!text.is_empty()).then(|| figures.into_iter().sum());
-    let v1 = |word: &str| {
-        sum(text
-            .lines()
-            .filter_map(|line| {
-                let mut fields = line.split(' ').skip(1);
-                (fields.next()? == word).then(|| fields.next()?.parse().ok())?
-            })
-            .collect())
-    };
-    let v2 = |key: &str| {
-        sum(text
-            .split_whitespace()
-            .filter_map(|field| field.strip_prefix(key)?.strip_prefix('=')?.parse().ok())
-            .collect())
-    };
-    match version {
-        CgroupVersion::V1 => (v1("Read"), v1("Write")),
-        CgroupVersion::V2 => (v2("rbytes"), v2("wbytes")),
+/// Bytes read and written, by disk. Version 1 has a line a way (`254:0 Read 4096`), version 2 a line a disk
+/// (`254:0 rbytes=4096 wbytes=0 …`).
+fn parse_io(text: &str) -> BTreeMap<Number, [u64; 2]> {
+    let mut moved: BTreeMap<Number, [u64; 2]> = BTreeMap::new();
+    for (disk, rest) in disk::lines(text) {
+        let ways = moved.entry(disk).or_default();
+        let words: Vec<&str> = rest.split([' ', '=']).collect();
+        for (way, names) in [["Read", "rbytes"], ["Write", "wbytes"]].iter().enumerate() {
+            let at = words.windows(2).find(|pair| names.contains(&pair[0]));
+            ways[way] += at.and_then(|pair| pair[1].parse().ok()).unwrap_or(0);
+        }
     }
+    moved
 }
 
 impl Cgroup {
@@ -181,14 +182,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn block_devices_add_up() {
+    fn the_bytes_of_each_disk_are_told_apart() {
         assert_eq!(
-            parse_io("8:0 Read 10\n8:0 Write 5\n8:16 Read 1\nTotal 16\n", CgroupVersion::V1),
-            (Some(11), Some(5))
+            parse_io("8:0 Read 10\n8:0 Write 5\n8:16 Read 1\nTotal 16\n"),
+            BTreeMap::from([((8, 0), [10, 5]), ((8, 16), [1, 0])])
         );
         assert_eq!(
-            parse_io("8:0 rbytes=10 wbytes=5 rios=1\n8:16 rbytes=1 wbytes=0\n", CgroupVersion::V2),
-            (Some(11), Some(5))
+            parse_io("8:0 rbytes=10 wbytes=5 rios=1\n8:16 rbytes=1 wbytes=0\n"),
+            BTreeMap::from([((8, 0), [10, 5]), ((8, 16), [1, 0])])
         );
     }
 }

@@ -323,7 +323,7 @@ const fn meaning(kind: LimitKind) -> &'static str {
         LimitKind::OomKill => "OOM kill: there was none to take back, and the kernel killed a process of the cell",
         LimitKind::CpuThrottled => "CPU throttled: the share of a period was used up, and all waited for the next",
         LimitKind::DiskRate => {
-            "disk rate reached: for a second a disk was used as fast as is allowed, and who asked waited"
+            "disk rate reached: for a second a disk was used as fast as is allowed, and who asked may have waited"
         }
         LimitKind::Deadline => "deadline: the time was over, and everything in the cell was killed",
         LimitKind::OutputCut(_) => "output cut: what was written beyond the limit was counted and not kept",
