@@ -182,7 +182,8 @@ impl Scene {
             }
             Succeeds::Always => held,
         };
-        if self.lacks(probe) {
+        // Where the engine's files come through another process, nothing of this one's reads a disk.
+        if self.lacks(probe) || (is_lacking && probe.layer == Some(Layer::Io)) {
             missing(&reached);
         } else if probe.layer == Some(Layer::Cpu) && reached.status() != 0 && reached.limit("CPU throttled").is_none() {
             eprintln!("{} at {:?}: this machine is too busy to tell that nothing stops it", probe.name, self.engine);
