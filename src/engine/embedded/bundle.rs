@@ -112,7 +112,7 @@ fn process(spec: &CellSpec, ground: &Ground) -> Value {
         "terminal": false,
         "user": { "uid": spec.user.0, "gid": spec.user.1 },
         "args": spec.command,
-        "env": spec.env,
+        "env": env(spec),
         "cwd": spec.workdir,
         "capabilities": { "bounding": caps, "effective": caps, "permitted": caps },
         "rlimits": rlimits,
@@ -125,6 +125,13 @@ fn process(spec: &CellSpec, ground: &Ground) -> Value {
     let label = |kind| json!(format!("system_u:system_r:{kind}:s0"));
     process.extend(spec.selinux.iter().map(|kind| ("selinuxLabel".to_owned(), label(kind))));
     Value::Object(process)
+}
+
+/// youki starts no process without a `PATH`; the shim gives the specimen its own.
+fn env(spec: &CellSpec) -> Vec<String> {
+    let path =
+        (!spec.env.iter().any(|variable| variable.starts_with("PATH="))).then(|| "PATH=/usr/bin:/bin".to_owned());
+    spec.env.iter().cloned().chain(path).collect()
 }
 
 fn rlimit((name, soft, hard): &(String, u64, u64)) -> Value {

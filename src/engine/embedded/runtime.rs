@@ -315,7 +315,8 @@ fn last_words(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
     let said = text.lines().rev().find_map(|line| {
         let line: Value = serde_json::from_str(line).ok()?;
-        Some(line.get("msg")?.as_str()?.to_owned())
+        // youki has another word for it than the others.
+        Some(line.get("msg").or(line.get("message"))?.as_str()?.to_owned())
     });
     let rest = || text.trim().chars().rev().take(LAST_WORDS).collect::<Vec<_>>().into_iter().rev().collect::<String>();
     said.or_else(|| Some(rest()).filter(|rest| !rest.is_empty()))

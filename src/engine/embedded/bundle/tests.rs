@@ -51,6 +51,16 @@ fn a_user_namespace_mounts_only_what_it_owns_and_has_ids_of_nobody() {
 }
 
 #[test]
+fn a_process_has_a_path_and_keeps_its_own() {
+    let env = |env: &[&str]| {
+        let env = env.iter().map(|variable| (*variable).to_owned()).collect();
+        written(&CellSpec { env, ..spec() })["process"]["env"].clone()
+    };
+    assert_eq!(env(&["HOME=/tmp"]), json!(["HOME=/tmp", "PATH=/usr/bin:/bin"]));
+    assert_eq!(env(&["PATH=/opt", "HOME=/tmp"]), json!(["PATH=/opt", "HOME=/tmp"]));
+}
+
+#[test]
 fn limits_are_in_the_specifications_units() {
     let resources = written(&spec())["linux"]["resources"].clone();
     assert_eq!(resources["memory"], json!({ "limit": 1000, "swap": 1024 }), "swap counts beyond memory");
