@@ -51,7 +51,7 @@ fn a_policy_is_shown_in_each_form() {
     assert!(text.contains("memory        on     256m, swap=0"), "{text}");
     assert!(text.contains("podman run --rm"), "{text}");
     let object = json(&["policy", "show", "hardened", "--format", "json"]);
-    assert_eq!(object["layers"].as_array().unwrap().len(), 21);
+    assert_eq!(object["layers"].as_array().unwrap().len(), 22);
     assert!(object["command"].as_str().unwrap().contains("docker run"), "{object}");
     let file = told(&["policy", "show", "hardened", "--format", "toml"]);
     let read = hotcell::policy::Policy::parse("hardened.toml", &file).unwrap();
@@ -183,7 +183,7 @@ fn another_file_can_be_checked_before_it_is_put_in_force() {
 #[test]
 fn every_layer_has_a_page_and_a_name_that_none_has_is_answered_with_the_nearest() {
     let all = told(&["layers"]);
-    assert_eq!(all.lines().filter(|line| !line.starts_with(' ')).count(), 21, "{all}");
+    assert_eq!(all.lines().filter(|line| !line.starts_with(' ')).count(), 22, "{all}");
     let page = told(&["layers", "pids", "--policy", "paranoid"]);
     for part in ["pids: A limit on processes", "What it does not stop", "fork-bomb.py", "docker: --pids-limit 64"] {
         assert!(page.contains(part), "{part}: {page}");
@@ -236,7 +236,7 @@ fn doctor_tells_each_engines_layers_as_json() {
         eprintln!("skipped: no engine answers here");
     }
     for engine in engines {
-        assert_eq!(engine["layers"].as_array().unwrap().len(), 21);
+        assert_eq!(engine["layers"].as_array().unwrap().len(), 22);
         assert!(
             engine["layers"]
                 .as_array()

@@ -98,7 +98,7 @@ fn the_report_has_every_field_with_its_type(engine: Engine) {
     assert_eq!(json["specimen"]["sha256"], sha256(&specimen), "{report}");
 
     let layers = json["layers"].as_array().unwrap();
-    assert_eq!(layers.len(), 21, "{report}");
+    assert_eq!(layers.len(), 22, "{report}");
     for layer in layers {
         assert!(layer["name"].is_string() && layer["asked"].is_boolean() && layer["detail"].is_string(), "{layer}");
         assert!(layer["in_force"].is_boolean() || layer["in_force"] == "unverified", "{layer}");

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tokio::sync::mpsc;
 
 use crate::image::store::Store;
@@ -105,6 +105,7 @@ pub struct Capabilities {
     /// Why there is not every one of them, where the engine knows.
     pub unlimited: Option<String>,
     /// The disks that its cells' files lie on, or why none is known.
+    #[serde(serialize_with = "known")]
     pub disks: Result<Vec<Disk>, String>,
     /// Security options the engine announces: `seccomp`, `apparmor`, `selinux`, `userns`, `rootless`, `cgroupns`.
     pub security: Vec<String>,
@@ -118,6 +119,11 @@ pub struct Capabilities {
     pub architecture: String,
     /// Warnings that the engine prints about its own host.
     pub warnings: Vec<String>,
+}
+
+/// What is known; the reason for nothing stands with the layer that goes without.
+fn known<S: Serializer>(disks: &Result<Vec<Disk>, String>, serializer: S) -> Result<S::Ok, S::Error> {
+    disks.as_deref().unwrap_or_default().serialize(serializer)
 }
 
 /// Which limits the engine's host can enforce.

@@ -10,6 +10,9 @@ use crate::tui::panes::rows::Row;
 use crate::tui::state::{Phase, RunRecord};
 use crate::tui::theme::Role;
 
+/// The time over which a rate of a disk is told: in less, a limited one comes and goes.
+const EVEN: Duration = Duration::from_secs(1);
+
 /// A metric before there is a run: its limit under the policy.
 pub fn limit(metric: Metric, policy: &Policy) -> Row {
     name(metric).with(&limit_words(metric, policy), Role::Muted)
@@ -26,14 +29,12 @@ pub fn of(metric: Metric, run: &RunRecord) -> Row {
     if run.log.samples().is_empty() {
         let nothing = if run.phase == Phase::Ended { "was not read" } else { "no reading yet" };
         heading.push(nothing, Role::Text);
-        if metric != Metric::Io {
-            heading.push(&format!(" · {}", limit_words(metric, &run.policy)), Role::Muted);
-        }
+        heading.push(&format!(" · {}", limit_words(metric, &run.policy)), Role::Muted);
         return heading;
     }
     let ended = run.phase == Phase::Ended;
     if metric == Metric::Io {
-        io_words(&mut heading, &run.log, ended);
+        io_words(&mut heading, run, ended);
     } else {
         figure_words(&mut heading, metric, run, ended);
     }
@@ -109,26 +110,45 @@ fn total_words(heading: &mut Row, metric: Metric, log: &RunLog, ended: bool) {
         Metric::Cpu => last.cpu.map(|cpu| format!("{} used", time(cpu))),
         Metric::Memory => last.memory_peak.filter(|_| !ended).map(|peak| format!("peak {}", size(peak))),
         Metric::Pids => last.pids_peak.filter(|_| !ended).map(|peak| format!("peak {}", grouped(peak))),
-        Metric::Io => None,
+        Metric::Io => (!ended).then(|| {
+            let totals = ways(log).map(|(.., total)| known(total.map(size)));
+            format!("{} in all", totals.collect::<Vec<_>>().join(" and "))
+        }),
     };
     if let Some(words) = words {
         heading.push(&format!(" · {words}"), Role::Muted);
     }
 }
 
-fn io_words(heading: &mut Row, log: &RunLog, ended: bool) {
-    let unknown = || "unknown".to_owned();
-    let total = |bytes: Option<Bytes>| bytes.map_or_else(unknown, size);
-    let (read_total, written_total) = (total(log.summary.last.read), total(log.summary.last.written));
+/// What goes from and to disks: now, over the time in which a limited rate evens out; in all, once the run is over.
+fn io_words(heading: &mut Row, run: &RunRecord, ended: bool) {
+    let log = &run.log;
     if ended {
-        heading.push(&format!("read {read_total}, written {written_total}"), Role::Text);
+        let totals = ways(log).map(|(name, _, total)| format!("{name} {}", known(total.map(size))));
+        heading.push(&totals.collect::<Vec<_>>().join(", "), Role::Text);
         return;
     }
-    let pair = log.samples().windows(2).next_back();
-    let rate = |figure: fn(&Sample) -> Option<u64>| {
-        let rate = pair.and_then(|pair| rate(Some(&pair[0]), &pair[1], figure));
-        rate.map_or_else(unknown, |rate| Metric::Io.words(rate))
-    };
-    heading.push(&format!("read {}, written {}", rate(read), rate(written)), Role::Text);
-    heading.push(&format!(" · {read_total} and {written_total} in all"), Role::Muted);
+    let last = log.samples().last();
+    let first = last.and_then(|last| log.samples().iter().rev().find(|sample| sample.at + EVEN <= last.at));
+    let pair = first.or(log.samples().first()).zip(last);
+    let now = |figure| pair.and_then(|(first, last)| rate(Some(first), last, figure)).map(|now| Metric::Io.words(now));
+    let rates = ways(log).map(|(name, figure, _)| format!("{name} {}", known(now(figure))));
+    heading.push(&rates.collect::<Vec<_>>().join(", "), Role::Text);
+    if let Some(limit) = Metric::Io.limit(&run.policy) {
+        heading.push(&format!(" of {}", Metric::Io.words(limit)), Role::Muted);
+    }
+}
+
+fn known(words: Option<String>) -> String {
+    words.unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// One way of a reading.
+type Figure = fn(&Sample) -> Option<u64>;
+
+/// Reading and writing, each with its total; that nothing was written goes without saying.
+fn ways(log: &RunLog) -> impl Iterator<Item = (&'static str, Figure, Option<Bytes>)> {
+    let last = &log.summary.last;
+    let ways: [(_, Figure, _); 2] = [("read", read, last.read), ("written", written, last.written)];
+    ways.into_iter().filter(|(name, _, total)| *name == "read" || *total != Some(Bytes(0)))
 }

@@ -62,7 +62,7 @@ impl Metric {
             Self::Cpu => policy.cpu.get().map(|share| share.0.into()),
             Self::Memory => policy.memory.get().map(|memory| memory.limit.0),
             Self::Pids => policy.pids.get().map(|pids| pids.0.into()),
-            Self::Io => None,
+            Self::Io => policy.io.get().map(|io| io.rate.0),
         }
     }
 

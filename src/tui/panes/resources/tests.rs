@@ -185,7 +185,7 @@ fn before_a_run_its_limits_are_told_and_before_a_reading_that_there_is_none() {
     assert_eq!(shown(&run_record, Some(5), 40, 8)[0], "CPU no reading yet · limit 50 %");
     let mut over = run();
     end(&mut over, 5);
-    assert_eq!(shown(&over, None, 40, 8)[6], "I/O was not read");
+    assert_eq!(shown(&over, None, 40, 8)[6], "I/O was not read · no limit");
 }
 
 #[test]
