@@ -189,7 +189,7 @@ fn the_drill_tells_probe_by_probe_and_a_probe_is_loaded_from_it(engine: Engine) 
     become_a_user_of_its_own(&mut screen);
     own_uid();
     screen.send("D");
-    wait_for_all(&screen, &["of 74", "seccomp denied", "x stops"]);
+    wait_for_all(&screen, &["of 75", "seccomp denied", "x stops"]);
     screen.send("x");
     screen.wait_for("stopped after");
     screen.send("g");
