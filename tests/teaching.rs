@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use common::screen::Screen;
 use common::user::User;
 use common::{Engine, on_every_engine, own_uid};
+use hotcell::policy::Layer;
 
 const ESCAPE: &str = "\x1b";
 const ENTER: &str = "\r";
@@ -55,16 +56,22 @@ fn become_a_user_of_its_own(screen: &mut Screen) {
     let uid = own_uid();
     screen.send("2");
     screen.until("the layers", |text| text.contains("2 Layers") && text.contains("[x] network"));
-    // User is the fourteenth layer.
-    screen.send("g");
-    screen.send(&"j".repeat(13));
-    screen.until("the user", |text| text.lines().any(|line| line.contains("▸[x] user")));
+    select_layer(screen, Layer::User);
     screen.send(ENTER);
     screen.wait_for("such as");
     screen.send("\x01\x0b");
     screen.send(&format!("{uid}:{uid}"));
     screen.send(ENTER);
     screen.until("the new user", |text| text.contains(&format!("{uid}:{uid}")) && text.contains("READY"));
+}
+
+/// Goes to a layer that is on, from anywhere in the layers.
+fn select_layer(screen: &mut Screen, layer: Layer) {
+    let above = Layer::ALL.iter().take_while(|other| **other != layer).count();
+    screen.send("g");
+    screen.send(&"j".repeat(above));
+    let row = format!("▸[x] {layer}");
+    screen.until(layer.name(), |text| text.lines().any(|line| line.contains(&row)));
 }
 
 /// Goes down from the first denial to the one that says this: a limit may have been seen at its end before the call that
@@ -112,9 +119,8 @@ fn the_fork_bomb_is_picked_run_understood_and_its_matrix_opened_by_keys_alone(en
     screen.wait_gone("set to");
 
     // The page of the layer pids, where its switch is.
-    screen.send("2g");
-    screen.send("jjjjj");
-    screen.until("pids", |text| text.lines().any(|line| line.contains("▸[x] pids")));
+    screen.send("2");
+    select_layer(&mut screen, Layer::Pids);
     screen.send("?");
     wait_for_all(&screen, &["pids: A limit on processes", "What it does not stop", "Enter loads fork-bomb.py"]);
     screen.send(ESCAPE);
@@ -131,8 +137,7 @@ fn the_fork_bomb_is_picked_run_understood_and_its_matrix_opened_by_keys_alone(en
     screen.wait_for("[x] pids");
 
     // Ulimits off, which exposes nothing: pids holds now.
-    screen.send("jjjjjjj");
-    screen.until("ulimits", |text| text.lines().any(|line| line.contains("▸[x] ulimits")));
+    select_layer(&mut screen, Layer::Ulimits);
     screen.send(" ");
     screen.wait_for("[ ] ulimits");
     screen.send("r");
